@@ -1,0 +1,190 @@
+"""What a run tells its reporters: frozen dataclasses of plain values.
+
+No event holds a live exception, test or connection, so that every event can cross a pipe,
+be written as a line of JSON and be replayed. Executors and the run emit them; reporters and
+plugins only read them.
+
+Units: times are seconds; points in time are seconds since the Unix epoch (UTC).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Kind(str, enum.Enum):
+    """What a test needs around it, in order of cost; the values of ``test_type``."""
+
+    UNIT = "unit"
+    DATABASE = "database"
+    DESTRUCTIVE = "destructive"
+    HTTP = "http"
+    SELENIUM = "selenium"
+
+    __str__ = str.__str__
+
+
+class Outcome(str, enum.Enum):
+    """A test's verdict. Every collected test ends with exactly one."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    SKIPPED = "skipped"
+    EXPECTED_FAILURE = "expected failure"
+    UNEXPECTED_SUCCESS = "unexpected success"
+    NOT_RUN = "not run"
+
+    __str__ = str.__str__
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether this outcome makes the stage, and so the run, fail."""
+        return self in _BAD_OUTCOMES
+
+
+_BAD_OUTCOMES = frozenset({Outcome.FAILED, Outcome.ERRORED, Outcome.UNEXPECTED_SUCCESS})
+
+
+@dataclass(frozen=True, slots=True)
+class TestInfo:
+    """What is known of a test before it runs.
+
+    ``id`` is ``TestCase.id()``, made unique in the run; ``label`` is what to type after
+    ``manage.py test`` to run it again ("" where no label names it). ``file`` is relative to the
+    current directory when the test lies below it. ``line`` starts at 1; 0 means unknown.
+    ``name`` is what unittest's verbose output shows (``str(test)``), ``description`` the first
+    line of the docstring.
+    """
+
+    __test__ = False
+
+    id: str
+    class_name: str  # dotted path of the class
+    method_name: str
+    kind: str
+    stage: str
+    file: str = ""
+    line: int = 0
+    name: str = ""
+    description: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One exception that a test, a subtest or a fixture raised."""
+
+    is_error: bool  # False for a failed assertion
+    type: str  # the exception's class name
+    message: str
+    traceback: str  # the whole text, as unittest prints it
+    subtest: str = ""  # unittest's description of the subtest: "(i=3)" or "[message] (i=3)"
+    fixture: str = ""  # "setUpClass (shop.tests.CartTests)" when a fixture, not the test, raised
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    started_at: float
+    total: int
+    stages: tuple[str, ...]
+    kinds: Mapping[str, int] = field(default_factory=dict)  # how many tests of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    stage: str
+    total: int
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseReady:
+    """A test database may be used from now on. ``how`` is "created", "kept" or "rebuilt"."""
+
+    alias: str
+    name: str
+    how: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    worker: int  # 0 is the process that runs the tests when there are no workers
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class TestStarted:
+    __test__ = False
+
+    test: TestInfo
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestFinished:
+    """The verdict. ``reason`` says why a test was skipped or not run."""
+
+    __test__ = False
+
+    test: TestInfo
+    outcome: Outcome
+    started_at: float
+    duration: float  # by a monotonic clock, in the process that ran the test
+    reason: str = ""
+    failures: tuple[Failure, ...] = ()
+    stdout: str = ""
+    stderr: str = ""
+    sql: str = ""
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureFailed:
+    """A class or module fixture raised.
+
+    The tests that a failed set-up kept from running get their own TestFinished (errored, with
+    the same failure). A failed tear-down comes after its tests' verdicts, which stand; the
+    stage fails all the same.
+    """
+
+    fixture: str  # "setUpClass", "tearDownClass", "setUpModule", "tearDownModule"
+    owner: str  # dotted path of the class or module
+    failure: Failure
+    stage: str
+    before_tests: bool  # whether it was a set-up, so that tests could not run
+    stdout: str = ""
+    stderr: str = ""
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    stage: str
+    successful: bool
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The last event. ``stopped_by`` says why tests were left out ("" if none were)."""
+
+    successful: bool
+    duration: float
+    stopped_by: str = ""
+
+
+Event = (
+    RunStarted
+    | StageStarted
+    | DatabaseReady
+    | WorkerStarted
+    | TestStarted
+    | TestFinished
+    | FixtureFailed
+    | StageFinished
+    | RunFinished
+)

@@ -1,0 +1,37 @@
+"""The errors that SaneRunner raises for a user's mistake: one or two lines, no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.test.testcases import DatabaseOperationForbidden
+
+
+class UsageError(CommandError):
+    """An option, setting or attribute that cannot be obeyed; ``manage.py test`` exits with 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=2)
+
+
+class DatabaseInteractionError(DatabaseOperationForbidden):
+    """A test that declared ``no_database_interaction`` sent a query or opened a connection."""
+
+
+class DatabaseConfigurationError(UsageError, ImproperlyConfigured):
+    """The DATABASES setting cannot be turned into test databases."""
+
+
+class UnsafeDatabaseError(DatabaseConfigurationError):
+    """A run would have written to a database that is not a test database."""
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """Return "unknown kind 'untit' (did you mean 'unit'?); known: unit, database"."""
+    choices = list(known)
+    matches = get_close_matches(given, choices, n=1)
+    hint = f" (did you mean {matches[0]!r}?)" if matches else ""
+    return f"unknown {what} {given!r}{hint}; known: {', '.join(choices)}"
