@@ -1,0 +1,239 @@
+"""The plugin interface: hooks as methods of one base class, and the manager that calls them.
+
+The built-in behaviors (transactions, translations, caches…) are plugins of the same kind as a
+project's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import unittest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.utils.module_loading import import_string
+
+from .events import Event
+from .exceptions import UsageError, unknown
+
+if TYPE_CHECKING:
+    from .conf import Config
+    from .reporting.summary import Summary
+
+Hook = Callable[..., None]
+SCOPES = ("worker", "stage", "class", "test")
+
+
+class Plugin:
+    """Base class of plugins; every hook does nothing until it is overridden.
+
+    List a plugin by dotted path in ``SANERUNNER["PLUGINS"]``. Plugins are called in the order
+    of that list, after the built-in behaviors; hooks named ``…_teardown`` in the reverse order.
+    A hook may leave out arguments that it does not need. Names of helper methods begin with an
+    underscore: any other method that is no hook is an error when the run starts.
+
+    ``name`` is what a test class writes into ``required_sane_plugins``.
+    """
+
+    name = ""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare command line options of ``manage.py test``."""
+
+    def configure(self, config: Config, options: dict[str, Any]) -> None:
+        """Learn what the run was asked to do.
+
+        ``options`` are the runner's keyword arguments, the plugin's own options among them.
+        """
+
+    def modify_collection(self, tests: list[unittest.TestCase]) -> None:
+        """Remove, add or reorder collected tests, in place, after selection."""
+
+    def stage_setup(self, stage: str) -> None:
+        """A stage begins; ``stage`` is its name ("unit", "destructive,http")."""
+
+    def stage_teardown(self, stage: str) -> None:
+        """A stage has ended."""
+
+    def worker_setup(self, worker: int) -> None:
+        """A process that runs tests begins; 0 is the only one of a serial run."""
+
+    def worker_teardown(self, worker: int) -> None:
+        """A process that runs tests ends."""
+
+    def class_setup(self, test_class: type) -> None:
+        """Before ``setUpClass``. An exception errors the tests of the class; SkipTest skips."""
+
+    def class_teardown(self, test_class: type) -> None:
+        """After ``tearDownClass``."""
+
+    def test_setup(self, test: unittest.TestCase) -> None:
+        """Before ``setUp``. An exception errors the test; SkipTest skips it."""
+
+    def test_teardown(self, test: unittest.TestCase) -> None:
+        """After ``tearDown`` and clean-ups. An exception errors the test."""
+
+    def handle_event(self, event: Event) -> None:
+        """Read the stream of events; see ``sanerunner.events``."""
+
+    def report(self, summary: Summary) -> None:
+        """The run has ended and the console has its summary."""
+
+
+def _hooks_of(base: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(member)
+        for name, member in vars(base).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+
+
+HOOKS = _hooks_of(Plugin)
+
+
+def load_plugins(paths: Iterable[str]) -> list[Plugin]:
+    """Import and instantiate the plugins named by dotted path.
+
+    Raises UsageError, naming the plugin, for a path that cannot be imported, a class that is no
+    Plugin, and a hook with a wrong name or signature.
+    """
+    return [_load(path) for path in paths]
+
+
+def _load(path: str) -> Plugin:
+    try:
+        plugin_class = import_string(path)
+    except ImportError as error:
+        raise UsageError(f'SANERUNNER["PLUGINS"]: {path!r} cannot be imported: {error}') from error
+    if not (isinstance(plugin_class, type) and issubclass(plugin_class, Plugin)):
+        raise UsageError(
+            f'SANERUNNER["PLUGINS"]: {path!r} is not a subclass of sanerunner.Plugin.'
+        )
+    validate(plugin_class, path)
+    try:
+        return plugin_class()
+    except Exception as error:
+        raise UsageError(
+            f'SANERUNNER["PLUGINS"]: {path}() raised {type(error).__name__}: {error}'
+        ) from error
+
+
+def validate(plugin_class: type[Plugin], path: str) -> None:
+    """Raise UsageError where a method is no hook or takes arguments that its hook has not."""
+    for base in plugin_class.__mro__:
+        if base in (Plugin, object):
+            continue
+        for name, member in vars(base).items():
+            if name.startswith("_") or not inspect.isfunction(member):
+                continue
+            if name not in HOOKS:
+                raise UsageError(f"{path}: {unknown('hook', name, HOOKS)}.")
+            _validate_signature(path, name, member)
+
+
+def _validate_signature(path: str, name: str, member: Hook) -> None:
+    allowed = [parameter for parameter in HOOKS[name].parameters if parameter != "self"]
+    given = list(inspect.signature(member).parameters.values())[1:]
+    for parameter in given:
+        optional = parameter.default is not parameter.empty or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        )
+        if parameter.name not in allowed and not optional:
+            raise UsageError(
+                f"{path}.{name}() takes {parameter.name!r}, but the hook is "
+                f"{name}({', '.join(allowed)})."
+            )
+
+
+def _adapted(plugin: Plugin, name: str) -> Hook | None:
+    """The plugin's hook as a callable that takes all arguments; None where it has none."""
+    if getattr(type(plugin), name) is getattr(Plugin, name):
+        return None
+    member: Hook = getattr(plugin, name)
+    parameters = inspect.signature(member).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return member
+
+    def hook(**arguments: Any) -> None:
+        member(**{key: value for key, value in arguments.items() if key in parameters})
+
+    return member if parameters.keys() >= HOOKS[name].parameters.keys() - {"self"} else hook
+
+
+class PluginManager:
+    """Calls the hooks of plugins: in order, or in reverse for tear-downs."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self.plugins = tuple(plugins)
+        self._hooks = {
+            name: [hook for plugin in plugins if (hook := _adapted(plugin, name))]
+            for name in HOOKS
+        }
+        self._scopes = {scope: self._pairs(scope) for scope in SCOPES}
+
+    def _pairs(self, scope: str) -> list[tuple[Hook | None, Hook | None]]:
+        pairs = [
+            (_adapted(plugin, f"{scope}_setup"), _adapted(plugin, f"{scope}_teardown"))
+            for plugin in self.plugins
+        ]
+        return [pair for pair in pairs if any(pair)]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that ``required_sane_plugins`` may hold and find active."""
+        return frozenset(plugin.name for plugin in self.plugins if plugin.name)
+
+    def event_handlers(self) -> list[Callable[[Event], None]]:
+        """Return ``handle_event`` of the plugins that have it."""
+        return [
+            plugin.handle_event for plugin in self.plugins if _adapted(plugin, "handle_event")
+        ]
+
+    def call(self, name: str, **arguments: Any) -> None:
+        """Call a hook on every plugin that has it; the first exception stops the rest."""
+        for hook in self._hooks[name]:
+            hook(**arguments)
+
+    def set_up(self, scope: str, **arguments: Any) -> list[Hook]:
+        """Call ``<scope>_setup`` on the plugins; return the tear-downs to call, in their order.
+
+        Where a set-up raises, what was set up before it is torn down again.
+        """
+        teardowns: list[Hook] = []
+        for setup, teardown in self._scopes[scope]:
+            if setup is not None:
+                try:
+                    setup(**arguments)
+                except BaseException:
+                    for done in teardowns:
+                        done(**arguments)
+                    raise
+            if teardown is not None:
+                teardowns.insert(0, teardown)
+        return teardowns
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Make the plugins known to ``required_sane_plugins`` while a run lasts."""
+        global _active_names
+        before, _active_names = _active_names, self.names
+        try:
+            yield
+        finally:
+            _active_names = before
+
+
+_active_names: frozenset[str] = frozenset()
+
+
+def missing_plugins(required: Iterable[str]) -> list[str]:
+    """Return those of ``required`` that are not active in the run under way."""
+    return [name for name in required if name not in _active_names]
+
+
+def missing_reason(missing: Sequence[str]) -> str:
+    """Return why a test is skipped that requires the plugins ``missing``."""
+    return f"requires the sanerunner plugin{'s'[: len(missing) > 1]} {', '.join(missing)}"
