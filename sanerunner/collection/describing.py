@@ -1,0 +1,125 @@
+"""What is known of a test before it runs: its names, its file and line."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import types
+import unittest
+from collections import Counter
+from functools import cache
+from typing import Any
+
+from ..events import Kind, TestInfo
+from .kinds import is_failed_import, test_method
+
+
+class Describer:
+    """Makes the TestInfo of tests; ids that occur more than once get a number."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, test: unittest.TestCase, kind: Kind, stage: str) -> TestInfo:
+        test_id = test.id()
+        self._seen[test_id] += 1
+        if self._seen[test_id] > 1:
+            test_id = f"{test_id}[{self._seen[test_id]}]"
+        class_name, method_name = _names(test)
+        file, line = _location(test)
+        return TestInfo(
+            id=test_id,
+            class_name=class_name,
+            method_name=method_name,
+            kind=kind.value,
+            stage=stage,
+            file=file,
+            line=line,
+            name=str(test),
+            description=_description(test),
+            label=_label(test),
+        )
+
+
+def dotted_name(test_class: type) -> str:
+    return f"{test_class.__module__}.{test_class.__qualname__}"
+
+
+def _names(test: unittest.TestCase) -> tuple[str, str]:
+    test_class = type(test)
+    method_name = getattr(test, "_testMethodName", "") or "runTest"
+    if hasattr(test, "_dt_test"):  # a doctest: its id is its only name
+        class_name, _, method_name = test.id().rpartition(".")
+        return class_name or dotted_name(test_class), method_name
+    return dotted_name(test_class), method_name
+
+
+def _description(test: unittest.TestCase) -> str:
+    """The first line of the docstring, as unittest shows it."""
+    if type(test).shortDescription is unittest.TestCase.shortDescription:
+        doc = getattr(test, "_testMethodDoc", None)
+        return doc.strip().split("\n")[0].strip() if doc else ""
+    try:
+        return test.shortDescription() or ""
+    except Exception:
+        # A project's own method may need what setUp() makes; a description is only shown.
+        return ""
+
+
+def _label(test: unittest.TestCase) -> str:
+    if is_failed_import(test):
+        name = str(test._testMethodName)
+        return name if "." in name else ""
+    name = f"{dotted_name(type(test))}.{getattr(test, '_testMethodName', '')}"
+    if hasattr(test, "_dt_test") or "<locals>" in name or test.id() != name:
+        return ""
+    return name
+
+
+def _location(test: unittest.TestCase) -> tuple[str, int]:
+    """File and line of the method where it stands in its class's file, else of the class."""
+    if is_failed_import(test):
+        return "", 0
+    doctest = getattr(test, "_dt_test", None)
+    if doctest is not None:
+        return _relative(doctest.filename or ""), (doctest.lineno or 0) + 1
+    class_file = _class_file(type(test))
+    code = _code_of(test_method(test))
+    if code is not None and _relative(code.co_filename) == class_file:
+        return class_file, code.co_firstlineno
+    return class_file, _class_line(type(test))
+
+
+def _code_of(function: Any) -> types.CodeType | None:
+    """The code of a test method beneath its decorators."""
+    for _ in range(50):  # decorators may be circular
+        function = getattr(function, "__wrapped__", None) or getattr(function, "func", function)
+        if not hasattr(function, "__wrapped__") and not hasattr(function, "func"):
+            break
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code if isinstance(code, types.CodeType) else None
+
+
+@cache
+def _relative(path: str) -> str:
+    """``path`` relative to the current directory if it lies below it."""
+    if not path:
+        return ""
+    absolute = os.path.abspath(path)
+    below = os.getcwd().rstrip(os.sep) + os.sep
+    return absolute[len(below) :] if absolute.startswith(below) else absolute
+
+
+@cache
+def _class_file(test_class: type) -> str:
+    module = sys.modules.get(test_class.__module__)
+    return _relative(getattr(module, "__file__", None) or "")
+
+
+@cache
+def _class_line(test_class: type) -> int:
+    try:
+        return inspect.getsourcelines(test_class)[1]
+    except (OSError, TypeError):  # made at run time: there is no source
+        return 0

@@ -1,0 +1,103 @@
+"""The plan of a run: which tests run in which stage, in which order."""
+
+from __future__ import annotations
+
+import unittest
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..events import Kind, TestInfo
+from ..options import StageDefinition
+from .describing import Describer
+from .kinds import classify, databases_of
+
+
+class PlannedTest:
+    """A collected test, with what is known of it before it runs."""
+
+    __slots__ = ("info", "test")
+
+    def __init__(self, test: unittest.TestCase, info: TestInfo) -> None:
+        self.test: unittest.TestCase | None = test
+        self.info = info
+
+    def take(self) -> unittest.TestCase:
+        """Return the test and let go of it: what it holds is freed once it has run."""
+        assert self.test is not None, f"{self.info.id} was taken before"
+        test, self.test = self.test, None
+        return test
+
+
+@dataclass
+class PlannedStage:
+    """The tests of one stage, in the order in which they run."""
+
+    definition: StageDefinition
+    tests: list[PlannedTest] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def databases(self) -> dict[str, bool]:
+        """Return the aliases that the tests declare -> whether to serialize their content."""
+        aliases: dict[str, bool] = {}
+        for planned in self.tests:
+            serialize = bool(getattr(planned.test, "serialized_rollback", False))
+            for alias in databases_of(planned.test):
+                aliases[alias] = aliases.get(alias, False) or serialize
+        return aliases
+
+
+@dataclass
+class Plan:
+    """The stages of a run that have tests."""
+
+    stages: list[PlannedStage]
+
+    def __iter__(self) -> Iterator[PlannedTest]:
+        for stage in self.stages:
+            yield from stage.tests
+
+    @property
+    def total(self) -> int:
+        return sum(len(stage.tests) for stage in self.stages)
+
+    def kinds(self) -> Counter[str]:
+        """Return how many tests there are of each kind."""
+        return Counter(planned.info.kind for planned in self)
+
+    def databases(self) -> dict[str, bool]:
+        """Return the aliases that the run uses -> whether to serialize their content."""
+        aliases: dict[str, bool] = {}
+        for stage in self.stages:
+            for alias, serialize in stage.databases().items():
+                aliases[alias] = aliases.get(alias, False) or serialize
+        return aliases
+
+
+def arrange(
+    tests: Iterable[unittest.TestCase], definitions: Sequence[StageDefinition]
+) -> list[unittest.TestCase]:
+    """Return the tests stage by stage; inside a stage their order stays as it is."""
+    place = {
+        kind: place for place, definition in enumerate(definitions) for kind in definition.kinds
+    }
+    return sorted(tests, key=lambda test: place[classify(test)])
+
+
+def make_plan(
+    tests: Iterable[unittest.TestCase], definitions: Sequence[StageDefinition]
+) -> Plan:
+    """Put each test into its stage. Raises UsageError for an unknown ``test_type``."""
+    stages = [PlannedStage(definition) for definition in definitions]
+    by_kind: dict[Kind, PlannedStage] = {
+        kind: stage for stage in stages for kind in stage.definition.kinds
+    }
+    describe = Describer()
+    for test in tests:
+        kind = classify(test)
+        stage = by_kind[kind]
+        stage.tests.append(PlannedTest(test, describe(test, kind, stage.name)))
+    return Plan([stage for stage in stages if stage.tests])
