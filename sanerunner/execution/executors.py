@@ -1,0 +1,79 @@
+"""Who runs the tests of a stage: the protocol, and the serial executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from ..collection.stages import PlannedStage
+from ..events import Event, WorkerStarted
+from ..plugins import PluginManager
+from .capture import OutputCapture
+from .results import EventResult
+from .suite import FixtureSuite
+
+
+class Executor(Protocol):
+    """Runs stages; every event of its tests goes to the bus."""
+
+    def start(self) -> None:
+        """Get ready; called once, before the first stage."""
+
+    def run_stage(self, stage: PlannedStage) -> None:
+        """Run the tests of ``stage`` until all have a verdict or it is told to stop.
+
+        Tests without a verdict on return were left out. Raises KeyboardInterrupt when the user
+        insists on stopping, with a verdict for the test that was running.
+        """
+
+    def finish(self) -> None:
+        """Release what ``start`` took; called once, after the last stage."""
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether no further test is to begin (``--failfast``, Ctrl-C)."""
+
+
+class SerialExecutor:
+    """Runs the tests one after the other in this process, as worker 0."""
+
+    def __init__(
+        self,
+        *,
+        emit: Callable[[Event], None],
+        plugins: PluginManager,
+        result: EventResult,
+        capture: OutputCapture,
+        capturing: bool = True,
+    ) -> None:
+        self._emit = emit
+        self._plugins = plugins
+        self._result = result
+        self._capture = capture
+        self._capturing = capturing
+        self._teardowns: list[Callable[..., None]] = []
+
+    def start(self) -> None:
+        self._emit(WorkerStarted(worker=0, pid=os.getpid()))
+        self._teardowns = self._plugins.set_up("worker", worker=0)
+
+    def run_stage(self, stage: PlannedStage) -> None:
+        if self._capturing:
+            self._capture.start()
+        try:
+            self._result.begin_stage(stage.name)
+            FixtureSuite(self._plugins).run_planned(stage.tests, self._result)
+        except KeyboardInterrupt:
+            self._result.interrupt()
+            raise
+        finally:
+            self._capture.stop()
+
+    def finish(self) -> None:
+        for teardown in self._teardowns:
+            teardown(worker=0)
+
+    @property
+    def should_stop(self) -> bool:
+        return self._result.shouldStop

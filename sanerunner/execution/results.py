@@ -1,0 +1,352 @@
+"""From unittest's results to events, and from events to a unittest result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import unittest
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Union
+
+from ..collection.stages import PlannedTest
+from ..events import Event, Failure, FixtureFailed, Outcome, TestFinished, TestInfo, TestStarted
+from .capture import OutputCapture
+from .sql import QueryLog
+
+ExcInfo = Union[  # noqa: UP007 (as typeshed spells it)
+    tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None]
+]
+
+_FIXTURES_BEFORE_TESTS = frozenset({"setUpClass", "setUpModule"})
+
+
+class EventResult(unittest.TestResult):
+    """Takes what unittest reports of a test and emits one TestFinished for it.
+
+    The suite calls ``begin`` and ``end`` around each test: Django reports errors of a test's
+    set-up before ``startTest`` and of its tear-down after ``stopTest``. ``companion`` is a
+    project's own result object, told everything as well. ``on_failure`` is called with the
+    exception's info (``--pdb``).
+    """
+
+    def __init__(
+        self,
+        *,
+        emit: Callable[[Event], None],
+        capture: OutputCapture,
+        queries: QueryLog | None = None,
+        companion: unittest.TestResult | None = None,
+        on_failure: Callable[[ExcInfo], None] | None = None,
+        worker: int = 0,
+    ) -> None:
+        super().__init__()
+        self._emit = emit
+        self._capture = capture
+        self._queries = queries
+        self._companion = companion
+        self._on_failure = on_failure
+        self._worker = worker
+        self._stage = ""
+        self._planned: PlannedTest | None = None
+        self.current_class = ""
+        self._outcomes: list[Outcome] = []
+        self._failures: list[Failure] = []
+        self._reason = ""
+        self._blocked: dict[str, Failure | str] = {}
+        self._started_at = self._clock = 0.0
+
+    @property
+    def current_test(self) -> str:
+        """What runs: a test's id, or the class whose fixtures run; "" for neither."""
+        return self._planned.info.id if self._planned else self.current_class
+
+    # Around a stage and around each test
+
+    def begin_stage(self, stage: str) -> None:
+        self._stage = stage
+        self._blocked.clear()
+
+    def begin(self, planned: PlannedTest) -> None:
+        """``planned`` runs now."""
+        self._reset()
+        self._planned = planned
+        self._capture.take()
+        if self._queries is not None:
+            self._queries.start()
+        self._emit(TestStarted(planned.info, self._worker))
+        self._started_at = time.time()
+        self._clock = time.monotonic()
+
+    def end(self) -> None:
+        """The test that was begun has ended: emit its verdict."""
+        assert self._planned is not None
+        duration = time.monotonic() - self._clock
+        sql = self._queries.stop() if self._queries is not None else ""
+        stdout, stderr = self._capture.take()
+        outcome = self._verdict()
+        info, self._planned = self._planned.info, None
+        self._emit(
+            TestFinished(
+                info,
+                outcome,
+                self._started_at,
+                duration,
+                reason=self._reason,
+                failures=tuple(self._failures),
+                stdout=stdout,
+                stderr=stderr,
+                sql=sql if outcome.is_bad else "",
+                worker=self._worker,
+            )
+        )
+        if self.failfast and outcome.is_bad:
+            self.stop()
+
+    def block(self, info: TestInfo) -> None:
+        """``info`` cannot run: a fixture of its class or module failed, or skipped it."""
+        problem = next(iter(self._blocked.values()), "")
+        failed = isinstance(problem, Failure)
+        self._emit(
+            TestFinished(
+                info,
+                Outcome.ERRORED if failed else Outcome.SKIPPED,
+                time.time(),
+                0.0,
+                reason="" if isinstance(problem, Failure) else problem,
+                failures=(problem,) if isinstance(problem, Failure) else (),
+                worker=self._worker,
+            )
+        )
+
+    def interrupt(self) -> None:
+        """The user has interrupted the test that is running."""
+        if self._planned is not None:
+            self._outcomes.append(Outcome.ERRORED)
+            self._failures.append(
+                Failure(True, "KeyboardInterrupt", "interrupted", traceback.format_exc())
+            )
+            self.end()
+
+    def fixture_passed(self, fixture: str) -> None:
+        """A fixture of this name begins anew; what an earlier one left blocks nothing now."""
+        self._blocked.pop(fixture, None)
+
+    def fixture_failed(self, fixture: str, owner: str, err: ExcInfo) -> None:
+        """A class or module fixture raised; tests that wait for it are to be blocked."""
+        failure = self._failure(err, None, fixture=f"{fixture} ({owner})")
+        before_tests = fixture in _FIXTURES_BEFORE_TESTS
+        if before_tests:
+            self._blocked.setdefault(fixture, failure)
+        stdout, stderr = self._capture.take()
+        self._emit(
+            FixtureFailed(
+                fixture, owner, failure, self._stage, before_tests, stdout, stderr, self._worker
+            )
+        )
+        self._debug(err)
+        if self.failfast:
+            self.stop()
+
+    def fixture_skipped(self, fixture: str, reason: str) -> None:
+        self._blocked.setdefault(fixture, reason)
+
+    # What unittest calls
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self._tell("startTest", test)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        self._tell("stopTest", test)
+
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        self._outcomes.append(Outcome.PASSED)
+        self._tell("addSuccess", test)
+
+    def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:
+        self._tell("addError", test, err)
+        description = getattr(test, "description", None)
+        if description is not None and not isinstance(test, unittest.TestCase):
+            fixture, _, owner = str(description).partition(" ")
+            self.fixture_failed(fixture, owner.strip("()"), err)
+            return
+        self._add(Outcome.ERRORED, test, err)
+
+    def addFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:
+        self._tell("addFailure", test, err)
+        self._add(Outcome.FAILED, test, err)
+
+    def addSubTest(
+        self, test: unittest.TestCase, subtest: unittest.TestCase, err: ExcInfo | None
+    ) -> None:
+        self._tell("addSubTest", test, subtest, err)
+        if err is None or err[0] is None:
+            return
+        failed = issubclass(err[0], test.failureException)
+        label = subtest._subDescription()  # type: ignore[attr-defined]
+        self._add(Outcome.FAILED if failed else Outcome.ERRORED, test, err, subtest=label)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self._tell("addSkip", test, reason)
+        description = getattr(test, "description", None)
+        if description is not None and not isinstance(test, unittest.TestCase):
+            self.fixture_skipped(str(description).partition(" ")[0], reason)
+            return
+        self._outcomes.append(Outcome.SKIPPED)
+        self._reason = self._reason or str(reason)
+
+    def addExpectedFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:
+        self._tell("addExpectedFailure", test, err)
+        self._outcomes.append(Outcome.EXPECTED_FAILURE)
+        self._failures.append(self._failure(err, test))
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        self._tell("addUnexpectedSuccess", test)
+        self._outcomes.append(Outcome.UNEXPECTED_SUCCESS)
+
+    def addDuration(self, test: unittest.TestCase, elapsed: float) -> None:
+        """Python 3.12 and later; durations are measured around Django's set-up as well."""
+        self._tell("addDuration", test, elapsed)
+
+    # Details
+
+    def _reset(self) -> None:
+        self._outcomes = []
+        self._failures = []
+        self._reason = ""
+
+    def _add(
+        self, outcome: Outcome, test: unittest.TestCase, err: ExcInfo, subtest: str = ""
+    ) -> None:
+        failure = self._failure(err, test, is_error=outcome is Outcome.ERRORED, subtest=subtest)
+        self._outcomes.append(outcome)
+        self._failures.append(failure)
+        # Tests look here, in tearDown(), for whether they have failed.
+        listed = self.errors if failure.is_error else self.failures
+        listed.append((test, failure.traceback))
+        self._debug(err)
+
+    def _failure(
+        self,
+        err: ExcInfo,
+        test: unittest.TestCase | None,
+        *,
+        is_error: bool = True,
+        subtest: str = "",
+        fixture: str = "",
+    ) -> Failure:
+        text = self._exc_info_to_string(err, test or unittest.TestCase())  # type: ignore[attr-defined]
+        kind = err[0].__name__ if err[0] is not None else "Exception"
+        return Failure(is_error, kind, _message(err[1]), text, subtest, fixture)
+
+    def _verdict(self) -> Outcome:
+        for outcome in _DECIDING_OUTCOMES:
+            if outcome in self._outcomes:
+                return outcome
+        self._reason = "its run() method reported no outcome"
+        return Outcome.SKIPPED
+
+    def _tell(self, method: str, *args: Any) -> None:
+        listener = getattr(self._companion, method, None)
+        if listener is not None:
+            listener(*args)
+
+    def _debug(self, err: ExcInfo) -> None:
+        if self._on_failure is not None:
+            self._on_failure(err)
+
+
+# Of several outcomes of one test (of its subtests, of its tear-down), the first here counts.
+_DECIDING_OUTCOMES = (
+    Outcome.ERRORED,
+    Outcome.FAILED,
+    Outcome.UNEXPECTED_SUCCESS,
+    Outcome.EXPECTED_FAILURE,
+    Outcome.SKIPPED,
+    Outcome.PASSED,
+)
+
+
+def _message(exception: BaseException | None) -> str:
+    try:
+        return str(exception)
+    except Exception as error:
+        return f"<str() of the exception raised {type(error).__name__}>"
+
+
+class TestHandle:
+    """Stands for a test in the lists of RunResult: named as the test, nothing more."""
+
+    __test__ = False
+
+    def __init__(self, info: TestInfo) -> None:
+        self.info = info
+
+    def id(self) -> str:
+        return self.info.id
+
+    def shortDescription(self) -> str | None:
+        return self.info.description or None
+
+    def __str__(self) -> str:
+        return self.info.name
+
+
+class FixtureHandle:
+    """Stands for a class or module fixture in the lists of RunResult."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def id(self) -> str:
+        return self._name
+
+    __str__ = id
+
+    def shortDescription(self) -> str | None:
+        return None
+
+
+class RunResult(unittest.TestResult):
+    """The whole run as a ``unittest.TestResult``, made from its events.
+
+    A list holds each test once. ``not_run`` are the tests that were left out, with the reason;
+    a run with such tests was not successful.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.not_run: list[tuple[TestHandle, str]] = []
+
+    def handle_event(self, event: Event) -> None:
+        if isinstance(event, TestFinished):
+            self._add(event)
+        elif isinstance(event, FixtureFailed) and not event.before_tests:
+            handle: Any = FixtureHandle(event.failure.fixture)
+            self.errors.append((handle, event.failure.traceback))
+
+    def _add(self, event: TestFinished) -> None:
+        outcome = event.outcome
+        if outcome is Outcome.NOT_RUN:
+            self.not_run.append((TestHandle(event.test), event.reason))
+            return
+        self.testsRun += 1
+        if outcome is Outcome.PASSED:
+            return
+        handle: Any = TestHandle(event.test)
+        text = "\n".join(failure.traceback for failure in event.failures)
+        if outcome is Outcome.FAILED:
+            self.failures.append((handle, text))
+        elif outcome is Outcome.ERRORED:
+            self.errors.append((handle, text))
+        elif outcome is Outcome.SKIPPED:
+            self.skipped.append((handle, event.reason))
+        elif outcome is Outcome.EXPECTED_FAILURE:
+            self.expectedFailures.append((handle, text))
+        else:
+            self.unexpectedSuccesses.append(handle)
+
+    def wasSuccessful(self) -> bool:
+        return super().wasSuccessful() and not self.not_run

@@ -1,0 +1,152 @@
+"""A run: the stages of a plan, one after the other, until one fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..collection.stages import Plan, PlannedStage
+from ..eventbus import EventBus
+from ..events import (
+    Event,
+    FixtureFailed,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+    TestFinished,
+    TestInfo,
+)
+from ..plugins import PluginManager
+from .executors import Executor
+
+INTERRUPTED = "interrupted"
+
+
+class TestRun:
+    """Carries out a plan and sees to it that every test in it gets exactly one verdict.
+
+    ``prepare`` is called before each stage that is to run; it makes the databases that the
+    stage needs. What it raises ends the run after the reports are complete.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        plan: Plan,
+        executor: Executor,
+        bus: EventBus,
+        plugins: PluginManager,
+        *,
+        prepare: Callable[[PlannedStage], None],
+        keep_going: bool = False,
+        failfast: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._executor = executor
+        self._bus = bus
+        self._plugins = plugins
+        self._prepare = prepare
+        self._keep_going = keep_going
+        self._failfast = failfast
+        self._pending = {planned.info.id: planned.info for planned in plan}
+        self._failed = False
+        self._left_out = False
+        self._stage_failed = False
+        self.stopped_by = ""
+        self.interrupted = False
+        bus.subscribe(self._watch)
+
+    def run(self) -> None:
+        """Run the plan. Raises what kept a stage from starting, after the last event."""
+        started = time.monotonic()
+        self._bus.emit(
+            RunStarted(
+                started_at=time.time(),
+                total=self._plan.total,
+                stages=tuple(stage.name for stage in self._plan.stages),
+                kinds=dict(self._plan.kinds()),
+            )
+        )
+        try:
+            self._executor.start()
+            try:
+                for stage in self._plan.stages:
+                    self._run_stage(stage)
+            finally:
+                self._executor.finish()
+        except BaseException as error:
+            self.stopped_by = self.stopped_by or f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self._leave_out(list(self._pending.values()))
+            self._bus.emit(
+                RunFinished(
+                    successful=not self._failed and not self._left_out,
+                    duration=time.monotonic() - started,
+                    stopped_by=self.stopped_by if self._left_out else "",
+                )
+            )
+
+    def _run_stage(self, stage: PlannedStage) -> None:
+        if self.stopped_by:
+            return
+        started = time.monotonic()
+        self._stage_failed = False
+        teardowns = self._prepare_stage(stage)
+        self._bus.emit(StageStarted(stage.name, len(stage.tests), time.time()))
+        try:
+            self._executor.run_stage(stage)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            for teardown in teardowns:
+                teardown(stage=stage.name)
+            self._note_why_stopped(stage)
+            self._leave_out(
+                [planned.info for planned in stage.tests if planned.info.id in self._pending]
+            )
+            self._bus.emit(
+                StageFinished(
+                    stage.name,
+                    successful=not self._stage_failed and not self.interrupted,
+                    duration=time.monotonic() - started,
+                )
+            )
+
+    def _prepare_stage(self, stage: PlannedStage) -> list[Callable[..., None]]:
+        try:
+            self._prepare(stage)
+            return self._plugins.set_up("stage", stage=stage.name)
+        except BaseException as error:
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.stopped_by = f"stage {stage.name!r} could not start: {first_line}"
+            self.interrupted = isinstance(error, KeyboardInterrupt)
+            raise
+
+    def _note_why_stopped(self, stage: PlannedStage) -> None:
+        by_failfast = self._failfast and self._stage_failed
+        if self.interrupted or (self._executor.should_stop and not by_failfast):
+            self.interrupted = True
+            self.stopped_by = INTERRUPTED
+        elif by_failfast:
+            self.stopped_by = "--failfast"
+        elif self._stage_failed and not self._keep_going:
+            self.stopped_by = f"stage {stage.name!r} failed"
+
+    def _leave_out(self, tests: list[TestInfo]) -> None:
+        reason = f"not run: {self.stopped_by or 'the executor gave no verdict'}"
+        for info in tests:
+            self._left_out = True
+            self._bus.emit(TestFinished(info, Outcome.NOT_RUN, time.time(), 0.0, reason=reason))
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, TestFinished):
+            self._pending.pop(event.test.id, None)
+            bad = event.outcome.is_bad
+        else:
+            bad = isinstance(event, FixtureFailed)
+        if bad:
+            self._stage_failed = self._failed = True

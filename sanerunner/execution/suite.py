@@ -1,0 +1,115 @@
+"""Runs tests one after the other in this process, with their class and module fixtures."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from collections.abc import Iterable
+from typing import Any
+
+from ..collection.describing import dotted_name
+from ..collection.stages import PlannedTest
+from ..plugins import Hook, PluginManager
+from .results import EventResult
+
+
+class FixtureSuite(unittest.TestSuite):
+    """unittest's own handling of fixtures, with the plugins' hooks around classes and tests.
+
+    Tests that a failed fixture keeps from running are told to the result, one by one; unittest
+    leaves them out without a word.
+    """
+
+    def __init__(self, plugins: PluginManager) -> None:
+        super().__init__()
+        self._plugins = plugins
+        self._class_teardowns: list[Hook] = []
+
+    def run_planned(self, tests: Iterable[PlannedTest], result: EventResult) -> None:
+        """Run ``tests`` until the result says stop, then the pending tear-downs."""
+        state: Any = result
+        try:
+            for planned in tests:
+                if result.shouldStop:
+                    break
+                test = planned.take()
+                if type(test) is not getattr(result, "_previousTestClass", None):
+                    result.current_class = dotted_name(type(test))
+                self._tearDownPreviousClass(test, state)
+                self._handleModuleFixture(test, state)
+                self._handleClassSetUp(test, state)
+                state._previousTestClass = type(test)
+                if getattr(type(test), "_classSetupFailed", False) or getattr(
+                    result, "_moduleSetUpFailed", False
+                ):
+                    result.block(planned.info)
+                else:
+                    self._run_test(test, planned, result)
+        finally:
+            self._tearDownPreviousClass(None, state)
+            self._handleModuleTearDown(state)
+            result.current_class = ""
+            state._previousTestClass = None
+
+    def _run_test(
+        self, test: unittest.TestCase, planned: PlannedTest, result: EventResult
+    ) -> None:
+        result.begin(planned)
+        try:
+            teardowns = self._plugins.set_up("test", test=test)
+        except unittest.SkipTest as skip:
+            result.addSkip(test, str(skip))
+        except Exception:
+            result.addError(test, sys.exc_info())
+        else:
+            try:
+                test(result)
+            finally:
+                for teardown in teardowns:
+                    try:
+                        teardown(test=test)
+                    except Exception:
+                        result.addError(test, sys.exc_info())
+        result.end()
+
+    def _handleModuleFixture(self, test: Any, result: Any) -> None:
+        if self._get_previous_module(result) != type(test).__module__:  # type: ignore[attr-defined]
+            result.fixture_passed("setUpModule")
+        super()._handleModuleFixture(test, result)  # type: ignore[misc]
+
+    def _handleClassSetUp(self, test: Any, result: Any) -> None:
+        test_class: Any = type(test)
+        if test_class is getattr(result, "_previousTestClass", None):
+            return
+        result.fixture_passed("setUpClass")
+        if not self._skips_fixtures(test_class, result):
+            try:
+                self._class_teardowns = self._plugins.set_up("class", test_class=test_class)
+            except unittest.SkipTest as skip:
+                test_class._classSetupFailed = True
+                result.fixture_skipped("setUpClass", str(skip))
+                return
+            except Exception:
+                test_class._classSetupFailed = True
+                result.fixture_failed("setUpClass", dotted_name(test_class), sys.exc_info())
+                return
+        super()._handleClassSetUp(test, result)  # type: ignore[misc]
+
+    def _tearDownPreviousClass(self, test: Any, result: Any) -> None:
+        previous = getattr(result, "_previousTestClass", None)
+        if previous is type(test):
+            return
+        super()._tearDownPreviousClass(test, result)  # type: ignore[misc]
+        teardowns, self._class_teardowns = self._class_teardowns, []
+        for teardown in teardowns:
+            try:
+                teardown(test_class=previous)
+            except Exception:
+                result.fixture_failed("tearDownClass", dotted_name(previous), sys.exc_info())
+
+    @staticmethod
+    def _skips_fixtures(test_class: Any, result: Any) -> bool:
+        return bool(
+            getattr(result, "_moduleSetUpFailed", False)
+            or getattr(test_class, "__unittest_skip__", False)
+        )
