@@ -82,7 +82,9 @@ class SaneTestCase(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         if cls.urls is not None:
-            cls.enterClassContext(override_settings(ROOT_URLCONF=cls.urls))
+            override = override_settings(ROOT_URLCONF=cls.urls)
+            override.enable()
+            cls.addClassCleanup(override.disable)
         super().setUpClass()
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
@@ -148,9 +150,10 @@ class _PuttingBack(SaneTestCase, TransactionTestCase):
 
     @classmethod
     def _put_back(cls) -> None:
-        TransactionTestCase._fixture_teardown(cls)  # type: ignore[arg-type]  # reads attributes
+        base: Any = TransactionTestCase
+        base._fixture_teardown(cls)  # a method, but it reads attributes of the class only
         if cls.available_apps is None:
-            for alias in cls._databases_names(include_mirrors=False):
+            for alias in base._databases_names.__func__(cls, include_mirrors=False):
                 connection = connections[alias]
                 content = getattr(connection, "_test_serialized_contents", None)
                 if content is not None:
@@ -176,7 +179,7 @@ class NonIsolatedDestructiveDatabaseTestCase(_PuttingBack):
     def _fixture_setup(cls) -> None:
         if not cls._fixtures_are_set_up:
             cls._fixtures_are_set_up = True
-            super()._fixture_setup()
+            super()._fixture_setup()  # type: ignore[misc]  # not in django-stubs
 
     def _fixture_teardown(self) -> None:
         """Nothing is put back before the end of the class."""

@@ -141,7 +141,7 @@ def load(given: Mapping[str, Any]) -> Config:
     ``given`` holds keyword arguments of the runner; those that are no options are ignored.
     Raises UsageError for a value that cannot be obeyed, naming the option or setting.
     """
-    values = {option.field: option.default for option in OPTIONS}
+    values: dict[str, Any] = {option.field: option.default for option in OPTIONS}
     values.update(_older_settings())
     values.update(_from_setting(_setting()))
     for option in OPTIONS:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
-from django.test.testcases import DatabaseOperationForbidden
+from django.test import testcases
 
 
 class UsageError(CommandError):
@@ -17,7 +17,7 @@ class UsageError(CommandError):
         super().__init__(message, returncode=2)
 
 
-class DatabaseInteractionError(DatabaseOperationForbidden):
+class DatabaseInteractionError(testcases.DatabaseOperationForbidden):  # type: ignore[name-defined,misc]
     """A test that declared ``no_database_interaction`` sent a query or opened a connection."""
 
 
@@ -31,7 +31,7 @@ class UnsafeDatabaseError(DatabaseConfigurationError):
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
     """Return "unknown kind 'untit' (did you mean 'unit'?); known: unit, database"."""
-    choices = list(known)
+    choices = [str(choice) for choice in known]
     matches = get_close_matches(given, choices, n=1)
     hint = f" (did you mean {matches[0]!r}?)" if matches else ""
     return f"unknown {what} {given!r}{hint}; known: {', '.join(choices)}"

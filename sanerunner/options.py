@@ -68,9 +68,9 @@ def parse_stages(value: object) -> tuple[StageDefinition, ...]:
     named = [kind for stage in stages for kind in stage.kinds]
     for kind in Kind:
         if named.count(kind) > 1:
-            raise ValueError(f"kind {kind!r} is named in more than one stage")
+            raise ValueError(f"kind '{kind}' is named in more than one stage")
         if kind not in named:
-            raise ValueError(f"kind {kind!r} is in no stage; stages: {describe_stages(stages)}")
+            raise ValueError(f"kind '{kind}' is in no stage; stages: {describe_stages(stages)}")
     return stages
 
 
@@ -129,9 +129,10 @@ def parse_optional_count(value: object) -> int | None:
 def parse_processes(value: object) -> int:
     """A number of processes; "auto" is one for each processor core."""
     if value == "auto":
-        from django.test.runner import get_max_test_processes
+        from .compat import get_max_test_processes
 
-        return get_max_test_processes()
+        processes: int = get_max_test_processes()
+        return processes
     try:
         return parse_count(value)
     except ValueError:

@@ -188,9 +188,7 @@ class PluginManager:
 
     def event_handlers(self) -> list[Callable[[Event], None]]:
         """Return ``handle_event`` of the plugins that have it."""
-        return [
-            plugin.handle_event for plugin in self.plugins if _adapted(plugin, "handle_event")
-        ]
+        return [plugin.handle_event for plugin in self.plugins if _adapted(plugin, "handle_event")]
 
     def call(self, name: str, **arguments: Any) -> None:
         """Call a hook on every plugin that has it; the first exception stops the rest."""

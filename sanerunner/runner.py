@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import sys
 import unittest
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connections
 from django.test.runner import DiscoverRunner
-from django.test.utils import iter_test_cases, setup_test_environment
+from django.test.utils import setup_test_environment
 
 from . import conf
 from .behaviors import built_in
 from .collection import listing
 from .collection.selection import select
 from .collection.stages import Plan, PlannedStage, arrange, make_plan
+from .compat import iter_test_cases
 from .databases.layout import Layout
 from .databases.provisioning import Provisioner
 from .eventbus import EventBus
@@ -85,13 +87,13 @@ class SaneRunner(DiscoverRunner):
         conf.add_arguments(parser)
         PluginManager(load_plugins(conf.plugin_paths())).call("add_arguments", parser=parser)
 
-    def run_tests(self, test_labels: Iterable[str], **kwargs: Any) -> int:
+    def run_tests(self, test_labels: Sequence[str], **kwargs: Any) -> int:
         """Run the tests and return how many failed; exit with 130 when interrupted.
 
         No connection reaches a real database before this method returns.
         """
         with self.provisioner.guarded(), self.plugins.active():
-            failures: int = super().run_tests(test_labels, **kwargs)
+            failures = super().run_tests(list(test_labels), **kwargs)
         if self._session is not None and self._session.interrupted:
             sys.exit(EXIT_INTERRUPTED)
         return failures
@@ -102,7 +104,7 @@ class SaneRunner(DiscoverRunner):
         unittest.installHandler()
 
     def build_suite(
-        self, test_labels: Iterable[str] | None = None, **kwargs: Any
+        self, test_labels: Sequence[str] | None = None, **kwargs: Any
     ) -> unittest.TestSuite:
         """Collect the tests as Django does, keep the selected ones, put them into stages."""
         parallel, self.parallel = self.parallel, 0
@@ -117,7 +119,7 @@ class SaneRunner(DiscoverRunner):
         self.plugins.call("modify_collection", tests=tests)
         return self.test_suite(arrange(tests, self.config.stages))
 
-    def get_databases(self, suite: unittest.TestSuite) -> dict[str, bool]:
+    def get_databases(self, suite: Any) -> dict[str, bool]:  # type: ignore[override]
         """Return the aliases that the tests use -> whether their content is serialized."""
         databases = self._plan_of(suite).databases()
         unused = sorted(set(connections) - set(databases))
@@ -125,10 +127,16 @@ class SaneRunner(DiscoverRunner):
             self.log(f"Skipping setup of unused database(s): {', '.join(unused)}.", logging.DEBUG)
         return databases
 
-    def setup_databases(self, **kwargs: Any) -> Layout:
+    def setup_databases(self, **kwargs: Any) -> Layout:  # type: ignore[override]
         """Learn which databases the run uses; each is made when a stage first needs it."""
-        aliases: Mapping[str, bool] = kwargs.get("aliases") or {}
-        self._layout = self.provisioner.declare(aliases)
+        aliases = kwargs.get("aliases")
+        serialized = kwargs.get("serialized_aliases")
+        self._layout = self.provisioner.declare(
+            {
+                alias: serialized is None or alias in serialized
+                for alias in (connections if aliases is None else aliases)
+            }
+        )
         return self._layout
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
@@ -145,7 +153,9 @@ class SaneRunner(DiscoverRunner):
         if not self.config.list:
             self._checks.run(databases if self._session is not None else ())
 
-    def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> unittest.TestResult:
+    def run_suite(  # type: ignore[override]
+        self, suite: unittest.TestSuite, **kwargs: Any
+    ) -> unittest.TestResult:
         """Run the stages; return a result made of what all tests reported."""
         plan = self._plan_of(suite)
         if self.config.list:
@@ -159,14 +169,13 @@ class SaneRunner(DiscoverRunner):
         finally:
             if self.config.freeze_gc:
                 gc.unfreeze()
-            if self._shuffler is not None:
-                self.log(f"Used shuffle seed: {self._shuffler.seed_display}")
+            shuffler: Any = self._shuffler  # type: ignore[attr-defined]  # not in django-stubs
+            if shuffler is not None:
+                self.log(f"Used shuffle seed: {shuffler.seed_display}")
 
-    def suite_result(
-        self, suite: unittest.TestSuite, result: unittest.TestResult, **kwargs: Any
-    ) -> int:
+    def suite_result(self, suite: unittest.TestSuite, result: Any, **kwargs: Any) -> int:
         """Return how many tests failed; at least 1 if the run was not successful."""
-        failures: int = super().suite_result(suite, result, **kwargs)
+        failures = super().suite_result(suite, result, **kwargs)
         successful = self._session is None or self._session.successful
         return failures if successful else max(failures, 1)
 
@@ -207,7 +216,10 @@ class SaneRunner(DiscoverRunner):
         layout = self._layout or Layout((), {})
         databases = [database.alias for database in layout.databases]
         describe = listing.as_json if self.config.list == "json" else listing.as_text
-        print(describe(plan, databases))
+        try:
+            print(describe(plan, databases), flush=True)
+        except BrokenPipeError:  # the reader, "head" say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return RunResult()
 
 

@@ -47,4 +47,3 @@ class RequirementsBehavior(Plugin):
         missing = missing_plugins(attribute(test, "required_sane_plugins") or ())
         if missing:
             raise unittest.SkipTest(missing_reason(missing))
-

@@ -84,11 +84,12 @@ def _location(test: unittest.TestCase) -> tuple[str, int]:
     doctest = getattr(test, "_dt_test", None)
     if doctest is not None:
         return _relative(doctest.filename or ""), (doctest.lineno or 0) + 1
-    class_file = _class_file(type(test))
+    test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
+    class_file = _class_file(test_class)
     code = _code_of(test_method(test))
     if code is not None and _relative(code.co_filename) == class_file:
         return class_file, code.co_firstlineno
-    return class_file, _class_line(type(test))
+    return class_file, _class_line(test_class)
 
 
 def _code_of(function: Any) -> types.CodeType | None:

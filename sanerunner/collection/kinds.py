@@ -56,7 +56,8 @@ def classify(test: unittest.TestCase) -> Kind:
         return Kind.UNIT
     method = test_method(test)
     declared = _declared_kind(method, type(test)) if getattr(method, "__dict__", None) else None
-    return declared or _class_kind(type(test))
+    test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
+    return declared or _class_kind(test_class)
 
 
 @cache

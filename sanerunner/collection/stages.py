@@ -44,6 +44,8 @@ class PlannedStage:
         """Return the aliases that the tests declare -> whether to serialize their content."""
         aliases: dict[str, bool] = {}
         for planned in self.tests:
+            if planned.test is None:
+                continue
             serialize = bool(getattr(planned.test, "serialized_rollback", False))
             for alias in databases_of(planned.test):
                 aliases[alias] = aliases.get(alias, False) or serialize
@@ -87,9 +89,7 @@ def arrange(
     return sorted(tests, key=lambda test: place[classify(test)])
 
 
-def make_plan(
-    tests: Iterable[unittest.TestCase], definitions: Sequence[StageDefinition]
-) -> Plan:
+def make_plan(tests: Iterable[unittest.TestCase], definitions: Sequence[StageDefinition]) -> Plan:
     """Put each test into its stage. Raises UsageError for an unknown ``test_type``."""
     stages = [PlannedStage(definition) for definition in definitions]
     by_kind: dict[Kind, PlannedStage] = {

@@ -108,7 +108,7 @@ class ConnectionGuard:
         guarded.__doc__ = original.__doc__
         setattr(BaseDatabaseWrapper, name, guarded)
 
-    def _connect(self, original: Callable[..., Any], connection: BaseDatabaseWrapper) -> None:
+    def _connect(self, original: Callable[..., Any], connection: BaseDatabaseWrapper) -> Any:
         if connection.alias == getattr(self._admitted, "alias", None):
             return original(connection)
         if self._refused_by:

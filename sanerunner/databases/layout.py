@@ -61,14 +61,15 @@ def plan_layout(aliases: Iterable[str], signatures: Signatures) -> Layout:
     for group in groups.values():
         group.sort(key=lambda alias: alias != DEFAULT_DB_ALIAS)  # data migrations default to it
     dependencies = {
-        alias: [primary_of(other) for other in dependencies_of(alias, signatures) if other in needed]
+        alias: [
+            primary_of(other) for other in dependencies_of(alias, signatures) if other in needed
+        ]
         for group in groups.values()
         for alias in group
     }
     _refuse_circles(list(groups.values()), dependencies)
-    ordered = dependency_ordered(
-        [(signature, ("", group)) for signature, group in groups.items()], dependencies
-    )
+    pairs: Any = [(signature, ("", group)) for signature, group in groups.items()]
+    ordered = dependency_ordered(pairs, dependencies)
     return Layout(tuple(TestDatabase(tuple(group)) for _, (_, group) in ordered), mirrors)
 
 

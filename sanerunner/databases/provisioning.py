@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.test.utils import NullTimeKeeper
 
+from ..compat import NullTimeKeeper
 from ..events import DatabaseReady
 from ..exceptions import UnsafeDatabaseError
 from .guard import ConnectionGuard, in_memory
@@ -217,7 +217,8 @@ class Provisioner:
     def _check_name(self, database: TestDatabase) -> None:
         """Refuse a test database whose name is that of a configured, real one."""
         connection = connections[database.alias]
-        test_name = connection.creation._get_test_db_name()
+        creation: Any = connection.creation
+        test_name = creation._get_test_db_name()
         settings_dict = connection.settings_dict
         if database.alias in self._real_names:
             return

@@ -146,7 +146,7 @@ class OutputCapture:
             CapturingStream(sys.stdout, self._limit, passthrough=not self._hide),
             CapturingStream(sys.stderr, self._limit, passthrough=not self._hide),
         )
-        sys.stdout, sys.stderr = self._streams  # type: ignore[assignment]
+        sys.stdout, sys.stderr = self._streams
 
     def stop(self) -> None:
         if self._streams is None or self._originals is None:

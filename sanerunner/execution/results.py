@@ -167,9 +167,8 @@ class EventResult(unittest.TestResult):
 
     def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:
         self._tell("addError", test, err)
-        description = getattr(test, "description", None)
-        if description is not None and not isinstance(test, unittest.TestCase):
-            fixture, _, owner = str(description).partition(" ")
+        if is_fixture(test):
+            fixture, _, owner = str(test).partition(" ")
             self.fixture_failed(fixture, owner.strip("()"), err)
             return
         self._add(Outcome.ERRORED, test, err)
@@ -190,9 +189,8 @@ class EventResult(unittest.TestResult):
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         self._tell("addSkip", test, reason)
-        description = getattr(test, "description", None)
-        if description is not None and not isinstance(test, unittest.TestCase):
-            self.fixture_skipped(str(description).partition(" ")[0], reason)
+        if is_fixture(test):
+            self.fixture_skipped(str(test).partition(" ")[0], reason)
             return
         self._outcomes.append(Outcome.SKIPPED)
         self._reason = self._reason or str(reason)
@@ -267,6 +265,11 @@ _DECIDING_OUTCOMES = (
     Outcome.SKIPPED,
     Outcome.PASSED,
 )
+
+
+def is_fixture(test: Any) -> bool:
+    """Whether unittest reports a class or module fixture in the place of a test."""
+    return isinstance(test, unittest.suite._ErrorHolder)  # type: ignore[attr-defined]
 
 
 def _message(exception: BaseException | None) -> str:

@@ -7,9 +7,8 @@ import unittest
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.test.runner import pdb
-
 from ..collection.stages import Plan, PlannedStage
+from ..compat import pdb
 from ..conf import Config
 from ..eventbus import EventBus
 from ..plugins import PluginManager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.db import connections
 
@@ -25,11 +26,12 @@ class QueryLog(logging.Handler):
         return "\n".join(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:
-        alias = getattr(record, "alias", None)
+        alias: str = getattr(record, "alias", "")
         sql = getattr(record, "sql", None)
         if alias in connections and sql:
             duration = getattr(record, "duration", 0.0)
-            formatted = connections[alias].ops.format_debug_sql(str(sql))
+            operations: Any = connections[alias].ops
+            formatted = operations.format_debug_sql(str(sql))
             params = getattr(record, "params", None)
             self._lines.append(f"({duration:.3f}) {formatted}; args={params}; alias={alias}")
         else:

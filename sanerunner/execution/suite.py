@@ -47,7 +47,7 @@ class FixtureSuite(unittest.TestSuite):
                     self._run_test(test, planned, result)
         finally:
             self._tearDownPreviousClass(None, state)
-            self._handleModuleTearDown(state)
+            self._handleModuleTearDown(state)  # type: ignore[attr-defined]
             result.current_class = ""
             state._previousTestClass = None
 
@@ -96,7 +96,7 @@ class FixtureSuite(unittest.TestSuite):
         super()._handleClassSetUp(test, result)  # type: ignore[misc]
 
     def _tearDownPreviousClass(self, test: Any, result: Any) -> None:
-        previous = getattr(result, "_previousTestClass", None)
+        previous: Any = getattr(result, "_previousTestClass", None)
         if previous is type(test):
             return
         super()._tearDownPreviousClass(test, result)  # type: ignore[misc]

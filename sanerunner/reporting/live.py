@@ -103,8 +103,10 @@ class LiveProgress:
             self._draw()
         elif isinstance(event, TestFinished):
             self._suspended = False
-            if self._finish(event):
-                self._draw(at_once=True)
+            was_running = self._running.pop(event.test.id, None) is not None
+            named = self._finish(event)
+            if named or not was_running:  # else the next test is about to start
+                self._draw(at_once=named)
         elif isinstance(event, FixtureFailed):
             self._fail_fixture(event)
             self._draw(at_once=True)
@@ -118,7 +120,7 @@ class LiveProgress:
 
     def close(self) -> None:
         """Erase the display and let go of the streams."""
-        self._suspended = True
+        self._stage = None
         self._region.release()
 
     def _place(self, stage: str) -> str:
@@ -133,7 +135,6 @@ class LiveProgress:
 
     def _finish(self, event: TestFinished) -> bool:
         """Count the verdict; return whether something was written above the display."""
-        self._running.pop(event.test.id, None)
         if self._stage and event.test.stage == self._stage.name:
             self._stage.done += 1
         if event.outcome is Outcome.SKIPPED:
@@ -175,9 +176,10 @@ class LiveProgress:
         if at_once or now - self._rendered_at >= REDRAW_AFTER or width != self._rendered_width:
             self._rendered_at, self._rendered_width = now, width
             with self._console.capture() as capture:
-                self._console.print(self._status(self._stage, width), width=width)
-            status = capture.get().rstrip("\n")
-            self._status_line = (status, cell_len(Text.from_ansi(status).plain))
+                status = self._status(self._stage, width)
+                self._console.print(status, width=width, no_wrap=True, overflow="ellipsis")
+            line = capture.get().rstrip("\n")
+            self._status_line = (line, cell_len(Text.from_ansi(line).plain))
         current = _cropped(self._current(), width)
         self._region.draw([self._status_line, (current, cell_len(current))])
 
@@ -189,9 +191,7 @@ class LiveProgress:
         tail.append(f"  {self._times(stage)}", style="dim")
         room = min(MAX_BAR, width - head.cell_len - tail.cell_len - 4)
         if room < MIN_BAR:
-            line = Text.assemble(head, "  ", tail)
-            line.no_wrap, line.overflow = True, "ellipsis"
-            return line
+            return Text.assemble(head, "  ", tail)
         row = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(1, stage.total), completed=stage.done, width=room)
         if self._failed:

@@ -37,19 +37,19 @@ class Summary:
 
     keep_durations: int | None = None
 
-    started: RunStarted | None = None
-    finished: RunFinished | None = None
-    counts: Counter[Outcome] = field(default_factory=Counter)
-    by_stage: dict[str, Counter[Outcome]] = field(default_factory=dict)
-    by_kind: dict[str, Counter[Outcome]] = field(default_factory=dict)
+    started: RunStarted | None = field(default=None, init=False)
+    finished: RunFinished | None = field(default=None, init=False)
+    counts: Counter[Outcome] = field(default_factory=Counter, init=False)
+    by_stage: dict[str, Counter[Outcome]] = field(default_factory=dict, init=False)
+    by_kind: dict[str, Counter[Outcome]] = field(default_factory=dict, init=False)
     #: The tests whose verdict makes the run fail, in the order they ended.
-    bad: list[TestFinished] = field(default_factory=list)
-    fixture_failures: list[FixtureFailed] = field(default_factory=list)
+    bad: list[TestFinished] = field(default_factory=list, init=False)
+    fixture_failures: list[FixtureFailed] = field(default_factory=list, init=False)
     #: Why tests were not run, and how many for each reason.
-    not_run_reasons: Counter[str] = field(default_factory=Counter)
+    not_run_reasons: Counter[str] = field(default_factory=Counter, init=False)
 
-    _timings: list[_Timing] = field(default_factory=list, repr=False)
-    _fixtures_in_verdicts: set[str] = field(default_factory=set, repr=False)
+    _timings: list[_Timing] = field(default_factory=list, init=False, repr=False)
+    _fixtures_in_verdicts: set[str] = field(default_factory=set, init=False, repr=False)
 
     def handle_event(self, event: Event) -> None:
         if isinstance(event, TestFinished):

@@ -96,7 +96,7 @@ class TextReport:
             out.line(f"{_count(block.tests, 'test')} errored by it.\n")
         if block.sql:
             out.line(RULE)
-            out.line(_format_sql(block.sql))
+            out.line(_ended(block.sql))
 
     def _fixture_blocks(self) -> list[Block]:
         """A block for each failed fixture, however many tests and workers it failed in."""
@@ -227,14 +227,3 @@ def _count(number: int, noun: str) -> str:
 
 def _ended(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def _format_sql(sql: str) -> str:
-    """Return the SQL laid out as Django's --debug-sql does; as it is if that cannot be done."""
-    import sqlparse  # a requirement of Django; slow to import
-    from sqlparse.exceptions import SQLParseError
-
-    try:
-        return str(sqlparse.format(sql, reindent=True, keyword_case="upper"))
-    except (SQLParseError, RecursionError):  # its limits on length and depth
-        return sql

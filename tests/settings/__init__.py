@@ -1,0 +1,1 @@
+"""Settings of the library's own suite, one module for each database vendor."""

@@ -1,0 +1,17 @@
+import os
+
+from .base import *  # noqa: F403
+
+_SERVER = {
+    "ENGINE": "django.db.backends.mysql",
+    "HOST": os.environ.get("MARIADB_HOST", "127.0.0.1"),
+    "PORT": os.environ.get("MARIADB_PORT", "3306"),
+    "USER": os.environ.get("MARIADB_USER", "root"),
+    "PASSWORD": os.environ.get("MARIADB_PASSWORD", ""),
+    "OPTIONS": {"charset": "utf8mb4"},
+}
+DATABASES = {
+    "default": {**_SERVER, "NAME": "sanerunner"},
+    "replica": {**_SERVER, "NAME": "sanerunner", "TEST": {"MIRROR": "default"}},
+    "audit": {**_SERVER, "NAME": "sanerunner_audit"},
+}
