@@ -12,6 +12,7 @@ import unittest
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.template import Context, Template, TemplateSyntaxError
@@ -125,7 +126,8 @@ class NoCleanupDatabaseTestCase(SaneTestCase):
         super().setUpClass()
         if cls.fixtures:
             for alias in sorted(cls.databases):
-                call_command("loaddata", *cls.fixtures, verbosity=0, database=alias)
+                if not connections[alias].settings_dict["TEST"]["MIRROR"]:
+                    call_command("loaddata", *cls.fixtures, verbosity=0, database=alias)
 
 
 class NonIsolatedDatabaseTestCase(SaneTestCase, TestCase):
@@ -147,17 +149,41 @@ class _PuttingBack(SaneTestCase, TransactionTestCase):
 
     test_type = "destructive"
     serialized_rollback = True
+    _is_as_migrated = False
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls._is_as_migrated = False  # who knows what ran before
+        super().setUpClass()
+
+    @classmethod
+    def _fixture_setup(cls) -> None:
+        if not cls._is_as_migrated:
+            cls._put_back()
+        cls.serialized_rollback = False  # that has been done
+        try:
+            super()._fixture_setup()  # type: ignore[misc]  # not in django-stubs
+        finally:
+            cls.serialized_rollback = True
 
     @classmethod
     def _put_back(cls) -> None:
+        """Empty the databases, then load what they held after migrations, if that is known."""
+        cls._is_as_migrated = False
         base: Any = TransactionTestCase
         base._fixture_teardown(cls)  # a method, but it reads attributes of the class only
-        if cls.available_apps is None:
+        if cls.available_apps is not None:
+            apps.unset_available_apps()
+        try:
             for alias in base._databases_names.__func__(cls, include_mirrors=False):
                 connection = connections[alias]
                 content = getattr(connection, "_test_serialized_contents", None)
                 if content is not None:
                     connection.creation.deserialize_db_from_string(content)
+        finally:
+            if cls.available_apps is not None:
+                apps.set_available_apps(cls.available_apps)
+        cls._is_as_migrated = True
 
 
 class DestructiveDatabaseTestCase(_PuttingBack):
@@ -176,17 +202,21 @@ class NonIsolatedDestructiveDatabaseTestCase(_PuttingBack):
     _fixtures_are_set_up = False
 
     @classmethod
+    def setUpClass(cls) -> None:
+        cls._fixtures_are_set_up = False
+        super().setUpClass()
+
+    @classmethod
     def _fixture_setup(cls) -> None:
         if not cls._fixtures_are_set_up:
             cls._fixtures_are_set_up = True
-            super()._fixture_setup()  # type: ignore[misc]  # not in django-stubs
+            super()._fixture_setup()
 
     def _fixture_teardown(self) -> None:
         """Nothing is put back before the end of the class."""
 
     @classmethod
     def tearDownClass(cls) -> None:
-        cls._fixtures_are_set_up = False
         cls._put_back()
         super().tearDownClass()
 

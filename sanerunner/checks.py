@@ -8,10 +8,6 @@ from typing import Any
 from django.apps import AppConfig
 from django.core import checks
 
-from . import conf
-from .exceptions import UsageError
-from .plugins import load_plugins
-
 
 def check_setting(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
@@ -19,6 +15,11 @@ def check_setting(
     """Return an error for each mistake in ``SANERUNNER`` (sanerunner.E001) or in its plugins
     (sanerunner.E002).
     """
+    # Not above: the app stands in INSTALLED_APPS of sites, which need no test machinery.
+    from . import conf
+    from .exceptions import UsageError
+    from .plugins import load_plugins
+
     found: list[checks.CheckMessage] = [
         checks.Error(problem, id="sanerunner.E001") for problem in conf.problems()
     ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import django
 from django.test.runner import (  # type: ignore[attr-defined]  # not in django-stubs
     get_max_test_processes,
     pdb,
@@ -11,4 +14,13 @@ from django.test.utils import (  # type: ignore[attr-defined]  # not in django-s
     iter_test_cases,
 )
 
-__all__ = ["NullTimeKeeper", "get_max_test_processes", "iter_test_cases", "pdb"]
+# Django 6.0 deprecated the argument and serializes nothing without it; 5.2 does by default.
+CREATE_TEST_DB_ARGUMENTS: dict[str, Any] = {} if django.VERSION >= (6, 0) else {"serialize": False}
+
+__all__ = [
+    "CREATE_TEST_DB_ARGUMENTS",
+    "NullTimeKeeper",
+    "get_max_test_processes",
+    "iter_test_cases",
+    "pdb",
+]

@@ -201,7 +201,7 @@ class SaneRunner(DiscoverRunner):
 
     def _prepare(self, stage: PlannedStage) -> None:
         """Make the databases of a stage that is about to begin."""
-        databases = stage.databases()
+        databases = stage.databases
         if databases:
             self.provisioner.require(databases)
             self.run_checks(databases)

@@ -16,8 +16,13 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.test import SimpleTestCase
 
-from ..collection.kinds import attribute
+from ..collection.kinds import class_switches, switched_on
 from ..plugins import Plugin
+
+_TEST_SWITCHES = frozenset(
+    {"no_database_interaction", "database_single_transaction", "database_flush"}
+)
+_CLASS_SWITCHES = frozenset({"database_single_transaction_at_end", "database_flush_at_end"})
 
 Refuse = Callable[[str], AbstractContextManager[None]]
 
@@ -37,35 +42,41 @@ class DatabaseBehavior(Plugin):
         self._test_stack = ExitStack()
 
     def class_setup(self, test_class: type) -> None:
-        if issubclass(test_class, SimpleTestCase):
+        switches = class_switches(test_class)
+        if issubclass(test_class, SimpleTestCase) or switches.isdisjoint(_CLASS_SWITCHES):
             return
         with ExitStack() as stack:
-            _isolate(stack, test_class, lambda name: getattr(test_class, name + "_at_end", False))
+            _isolate(stack, test_class, "database_single_transaction_at_end" in switches)
             self._class_stack = stack.pop_all()
 
     def class_teardown(self, test_class: type) -> None:
         self._class_stack.close()
 
     def test_setup(self, test: unittest.TestCase) -> None:
+        switches = switched_on(test)
+        if switches.isdisjoint(_TEST_SWITCHES):
+            return
         with ExitStack() as stack:
-            if attribute(test, "no_database_interaction") is True:
+            if "no_database_interaction" in switches:
                 stack.enter_context(self._refuse(test.id()))
-            if not isinstance(test, SimpleTestCase):
-                _isolate(stack, test, lambda name: attribute(test, name))
+            elif not isinstance(test, SimpleTestCase):
+                _isolate(stack, test, "database_single_transaction" in switches)
             self._test_stack = stack.pop_all()
 
     def test_teardown(self, test: unittest.TestCase) -> None:
         self._test_stack.close()
 
 
-def _isolate(stack: ExitStack, owner: Any, read: Callable[[str], Any]) -> None:
-    """Begin what the attributes of ``owner`` ask for; it ends when ``stack`` is closed."""
-    if read("database_single_transaction") is True:
-        _enter_transactions(stack, aliases_of(owner))
-        _load_fixtures(owner)
-    elif read("database_flush") is True:
-        stack.callback(flush, aliases_of(owner))
-        _load_fixtures(owner)
+def _isolate(stack: ExitStack, owner: Any, in_transaction: bool) -> None:
+    """Begin a transaction to roll back, or announce a flush, when ``stack`` is closed."""
+    aliases = aliases_of(owner)
+    if in_transaction:
+        _enter_transactions(stack, aliases)
+    else:
+        stack.callback(flush, aliases)
+    for fixture in getattr(owner, "fixtures", None) or ():
+        for alias in aliases:
+            call_command("loaddata", fixture, verbosity=0, database=alias)
 
 
 def aliases_of(owner: Any) -> list[str]:
@@ -95,10 +106,3 @@ def _enter_transactions(stack: ExitStack, aliases: Iterable[str]) -> None:
         atomic._from_testcase = True  # type: ignore[attr-defined]  # durable blocks may nest
         stack.enter_context(atomic)
         stack.callback(transaction.set_rollback, True, using=alias)
-
-
-def _load_fixtures(owner: Any) -> None:
-    fixtures = getattr(owner, "fixtures", None)
-    if fixtures:
-        for alias in aliases_of(owner):
-            call_command("loaddata", *fixtures, verbosity=0, database=alias)

@@ -44,6 +44,6 @@ class RequirementsBehavior(Plugin):
     """Skips a test whose ``required_sane_plugins`` are not all active."""
 
     def test_setup(self, test: unittest.TestCase) -> None:
-        missing = missing_plugins(attribute(test, "required_sane_plugins") or ())
-        if missing:
+        required = attribute(test, "required_sane_plugins")
+        if required and (missing := missing_plugins(required)):
             raise unittest.SkipTest(missing_reason(missing))

@@ -7,7 +7,7 @@ import unittest
 from django.conf import settings
 from django.utils import translation
 
-from ..collection.kinds import attribute
+from ..collection.kinds import attribute, switched_on
 from ..plugins import Plugin
 
 
@@ -22,7 +22,7 @@ class TranslationBehavior(Plugin):
         self._overridden: translation.override | None = None
 
     def test_setup(self, test: unittest.TestCase) -> None:
-        if attribute(test, "make_translations") is True:
+        if "make_translations" in switched_on(test):
             language = attribute(test, "translation_language_code") or settings.LANGUAGE_CODE
             self._overridden = translation.override(language)
             self._overridden.__enter__()

@@ -49,9 +49,13 @@ def dotted_name(test_class: type) -> str:
 def _names(test: unittest.TestCase) -> tuple[str, str]:
     test_class = type(test)
     method_name = getattr(test, "_testMethodName", "") or "runTest"
-    if hasattr(test, "_dt_test"):  # a doctest: its id is its only name
-        class_name, _, method_name = test.id().rpartition(".")
-        return class_name or dotted_name(test_class), method_name
+    doctest = getattr(test, "_dt_test", None)
+    if doctest is not None:  # its id is its name: that of the module, and an object's in it
+        module = doctest.globs.get("__name__", "")
+        inside = test.id().startswith(f"{module}.") and module
+        return module or dotted_name(test_class), (
+            test.id()[len(module) + 1 :] if inside else test.id()
+        )
     return dotted_name(test_class), method_name
 
 

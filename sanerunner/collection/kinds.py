@@ -26,6 +26,13 @@ BEHAVIOR_KINDS = (
 # What classes that drive a browser over Django's live server call it.
 BROWSER_ATTRIBUTES = ("browser", "browsers", "selenium", "driver", "webdriver", "playwright")
 
+# The attributes that are on or off.
+SWITCHES = (*dict(BEHAVIOR_KINDS), "make_translations", "multi_db", "flush_django_cache")
+
+_DATABASE_SWITCHES = frozenset(
+    name for name, kind in BEHAVIOR_KINDS if kind in (Kind.DATABASE, Kind.DESTRUCTIVE)
+)
+
 _UNSET: Any = object()
 
 
@@ -41,8 +48,26 @@ def test_method(test: unittest.TestCase) -> Any:
 
 def attribute(test: unittest.TestCase, name: str, default: Any = None) -> Any:
     """Return a behavior attribute of ``test``: its method's, else its class's."""
-    value = getattr(test_method(test), name, _UNSET)
-    return getattr(type(test), name, default) if value is _UNSET else value
+    method = test_method(test)
+    if getattr(method, "__dict__", None):  # most methods have no attributes at all
+        value = getattr(method, name, _UNSET)
+        if value is not _UNSET:
+            return value
+    return getattr(type(test), name, default)
+
+
+def switched_on(test: unittest.TestCase) -> frozenset[str]:
+    """Return the names of the behavior attributes that are True for ``test``."""
+    if getattr(test_method(test), "__dict__", None):
+        return frozenset(name for name in SWITCHES if attribute(test, name) is True)
+    test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
+    return class_switches(test_class)
+
+
+@cache
+def class_switches(test_class: type) -> frozenset[str]:
+    """Return the names of the behavior attributes that are True for a class."""
+    return frozenset(name for name in SWITCHES if getattr(test_class, name, None) is True)
 
 
 def classify(test: unittest.TestCase) -> Kind:
@@ -100,19 +125,13 @@ def databases_of(test: unittest.TestCase) -> frozenset[str]:
     if is_failed_import(test):
         return frozenset()
     declared = getattr(test, "databases", None)
-    if not declared and needs_database(test):
-        declared = "__all__" if attribute(test, "multi_db", False) else {DEFAULT_DB_ALIAS}
+    if not declared:
+        switches = switched_on(test)
+        if switches.isdisjoint(_DATABASE_SWITCHES):
+            return frozenset()
+        declared = "__all__" if "multi_db" in switches else {DEFAULT_DB_ALIAS}
     if declared == "__all__":
         return frozenset(connections)
     if not isinstance(declared, (set, frozenset, list, tuple)):
         return frozenset()
     return frozenset(alias for alias in declared if alias in connections)
-
-
-def needs_database(test: unittest.TestCase) -> bool:
-    """Whether a behavior attribute of ``test`` asks for a database."""
-    return any(
-        attribute(test, name, False) is True
-        for name, kind in BEHAVIOR_KINDS
-        if kind in (Kind.DATABASE, Kind.DESTRUCTIVE)
-    )

@@ -38,7 +38,7 @@ def _stage(stage: PlannedStage) -> dict[str, Any]:
         "name": stage.name,
         "kinds": [kind.value for kind in stage.definition.kinds],
         "total": len(stage.tests),
-        "databases": sorted(stage.databases()),
+        "databases": sorted(stage.databases),
         "classes": [
             {
                 "class": class_name,

@@ -35,21 +35,20 @@ class PlannedStage:
 
     definition: StageDefinition
     tests: list[PlannedTest] = field(default_factory=list)
+    #: The aliases that the tests declare -> whether to serialize their content.
+    databases: dict[str, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.definition.name
 
-    def databases(self) -> dict[str, bool]:
-        """Return the aliases that the tests declare -> whether to serialize their content."""
-        aliases: dict[str, bool] = {}
-        for planned in self.tests:
-            if planned.test is None:
-                continue
-            serialize = bool(getattr(planned.test, "serialized_rollback", False))
-            for alias in databases_of(planned.test):
-                aliases[alias] = aliases.get(alias, False) or serialize
-        return aliases
+    def add(self, test: unittest.TestCase, info: TestInfo) -> None:
+        self.tests.append(PlannedTest(test, info))
+        aliases = databases_of(test)
+        if aliases:
+            serialize = bool(getattr(test, "serialized_rollback", False))
+            for alias in aliases:
+                self.databases[alias] = self.databases.get(alias, False) or serialize
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Plan:
         """Return the aliases that the run uses -> whether to serialize their content."""
         aliases: dict[str, bool] = {}
         for stage in self.stages:
-            for alias, serialize in stage.databases().items():
+            for alias, serialize in stage.databases.items():
                 aliases[alias] = aliases.get(alias, False) or serialize
         return aliases
 
@@ -99,5 +98,5 @@ def make_plan(tests: Iterable[unittest.TestCase], definitions: Sequence[StageDef
     for test in tests:
         kind = classify(test)
         stage = by_kind[kind]
-        stage.tests.append(PlannedTest(test, describe(test, kind, stage.name)))
+        stage.add(test, describe(test, kind, stage.name))
     return Plan([stage for stage in stages if stage.tests])

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..compat import NullTimeKeeper
+from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
 from ..exceptions import UnsafeDatabaseError
 from .guard import ConnectionGuard, in_memory
@@ -150,7 +150,7 @@ class Provisioner:
                     verbosity=self.verbosity,
                     autoclobber=not self.interactive,
                     keepdb=how == "kept",
-                    serialize=False,
+                    **CREATE_TEST_DB_ARGUMENTS,
                 )
             except BaseException:
                 self._remove_half_made(database, real_name)
