@@ -102,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
         if action.dest in names:
             action.default = argparse.SUPPRESS
+            action.type = None  # load() validates, in one line
     group = parser.add_argument_group(
         "sanerunner",
         "Every option has a key in the SANERUNNER setting, its name in upper case: "
@@ -119,7 +120,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     if "--durations" not in declared:  # Django declares it from Python 3.12 on
         group.add_argument(
             "--durations",
-            type=int,
             default=argparse.SUPPRESS,
             metavar="N",
             help="Show the N slowest test cases (N=0 for all).",

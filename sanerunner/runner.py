@@ -60,6 +60,8 @@ class SaneRunner(DiscoverRunner):
             raise UsageError("--pdb needs a run in one process: leave --parallel out.")
         arguments = {**options, **self.config.discover_runner_arguments()}
         super().__init__(verbosity=verbosity, interactive=interactive, **arguments)
+        if self.parallel > 1:
+            self.log("--parallel has no effect yet: this version runs all tests in one process.")
         self.bus = EventBus()
         self.provisioner = Provisioner(
             verbosity=verbosity,

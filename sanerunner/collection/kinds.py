@@ -57,11 +57,19 @@ def attribute(test: unittest.TestCase, name: str, default: Any = None) -> Any:
 
 
 def switched_on(test: unittest.TestCase) -> frozenset[str]:
-    """Return the names of the behavior attributes that are True for ``test``."""
-    if getattr(test_method(test), "__dict__", None):
-        return frozenset(name for name in SWITCHES if attribute(test, name) is True)
+    """Return the names of the behavior attributes that are True for ``test``.
+
+    A method that asks for a kind of its own gets what it asks for, not what its class does.
+    """
+    method = test_method(test)
     test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
-    return class_switches(test_class)
+    if not getattr(method, "__dict__", None):
+        return class_switches(test_class)
+    own = frozenset(name for name in SWITCHES if getattr(method, name, None) is True)
+    deciding = frozenset(dict(BEHAVIOR_KINDS))
+    left = deciding if own & deciding else frozenset()
+    inherited = {name for name in class_switches(test_class) - left if not hasattr(method, name)}
+    return own | inherited
 
 
 @cache

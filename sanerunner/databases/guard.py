@@ -118,6 +118,8 @@ class ConnectionGuard:
             )
         if self.is_real(connection):
             self._make_safe(connection)
+            if connection.connection is not None:  # opened while its database was made
+                return None
         return original(connection)
 
     def _make_safe(self, connection: BaseDatabaseWrapper) -> None:

@@ -121,7 +121,7 @@ class Provisioner:
             for database in layout.databases:
                 if database.alias not in self._real_names:
                     self._check_name(database)
-                    self._make(database, how="created")
+                    self._make(database, how="kept" if self.keepdb else "created")
                     self._keep_open(database)
                     if user and not self._making:  # else a check or migration has used it
                         self.undeclared[database.alias] = user

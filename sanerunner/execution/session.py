@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unittest
 from collections.abc import Callable, Mapping
+from pdb import Pdb
 from typing import Any
 
 from ..collection.stages import Plan, PlannedStage
@@ -103,6 +105,13 @@ class Session:
         """Leave the terminal to the debugger that ``breakpoint()`` starts."""
         self.on_breakpoint()
         self._capture.show()
+        chosen = os.environ.get("PYTHONBREAKPOINT") or "pdb.set_trace"
+        if self._breakpoint_hook is sys.__breakpointhook__ and chosen == "pdb.set_trace":
+            debugger = Pdb()
+            if kwargs.get("header"):
+                debugger.message(kwargs["header"])
+            debugger.set_trace(sys._getframe().f_back)  # pdb itself would stop in this method
+            return None
         return self._breakpoint_hook(*args, **kwargs)
 
     def _post_mortem(self, err: ExcInfo) -> None:

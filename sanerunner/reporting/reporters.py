@@ -10,7 +10,6 @@ from ..conf import Config
 from ..eventbus import EventBus
 from ..plugins import PluginManager
 from .console import ConsoleReporter
-from .junit import JUnitReporter, check_writable
 from .rerun import rerun_command
 from .summary import Summary
 
@@ -30,11 +29,9 @@ class Reporters:
         self._options = options
         self._console: ConsoleReporter | None = None
         self.summary = Summary(keep_durations=config.durations)
-        if not config.list:
-            if config.junit is not None:
-                check_writable(config.junit)
-            if config.junit_directory is not None:
-                check_writable(config.junit_directory, is_directory=True)
+        self._writes_junit = config.junit is not None or config.junit_directory is not None
+        if self._writes_junit and not config.list:
+            self._check_junit()
 
     def start(self, arguments: Mapping[str, Any], *, console: bool) -> None:
         """Subscribe; ``arguments`` are those of ``get_test_runner_kwargs()``, of which
@@ -53,18 +50,31 @@ class Reporters:
                 display=cast(Literal["auto", "plain", "live"], self._config.progress),
             )
             self._bus.subscribe(self._console.handle_event)
-        if self._config.junit is not None or self._config.junit_directory is not None:
-            reporter = JUnitReporter(
-                path=self._config.junit,
-                directory=self._config.junit_directory,
-                strict=self._config.junit_strict,
-                descriptions=self._config.junit_descriptions,
-                verbose=self._config.junit_verbose,
-                output_limit=self._config.output_limit,
-            )
-            self._bus.subscribe(reporter.handle_event)
+        if self._writes_junit:
+            self._start_junit()
         for handler in self._plugins.event_handlers():
             self._bus.subscribe(handler)
+
+    def _check_junit(self) -> None:
+        from .junit import check_writable  # takes long to import
+
+        if self._config.junit is not None:
+            check_writable(self._config.junit)
+        if self._config.junit_directory is not None:
+            check_writable(self._config.junit_directory, is_directory=True)
+
+    def _start_junit(self) -> None:
+        from .junit import JUnitReporter
+
+        reporter = JUnitReporter(
+            path=self._config.junit,
+            directory=self._config.junit_directory,
+            strict=self._config.junit_strict,
+            descriptions=self._config.junit_descriptions,
+            verbose=self._config.junit_verbose,
+            output_limit=self._config.output_limit,
+        )
+        self._bus.subscribe(reporter.handle_event)
 
     def suspend(self) -> None:
         """Leave the terminal to a debugger."""
