@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from django.conf import settings
 
 from .events import Kind
 from .exceptions import UsageError, unknown
-from .options import OLD_SELECTIONS, OPTIONS, Option, StageDefinition
+from .options import OLD_SELECTIONS, OPTIONS, Option
+from .parsing import StageDefinition, parse_path, parse_verbosity
 
 SETTING = "SANERUNNER"
 
@@ -147,6 +148,8 @@ def load(given: Mapping[str, Any]) -> Config:
     for option in OPTIONS:
         if option.name in given:
             values[option.field] = _from_argument(option, given[option.name])
+    if values["junit"] is not None:
+        values["junit_directory"] = None  # the older way to say where
     return Config(**values)
 
 
@@ -157,6 +160,10 @@ def problems() -> list[str]:
     except UsageError as error:
         return [str(error)]
     found = []
+    try:
+        _older_settings()
+    except UsageError as error:
+        found.append(str(error))
     for key, value in setting.items():
         try:
             _from_setting({key: value})
@@ -210,15 +217,22 @@ def _older_settings() -> dict[str, Any]:
         values["keepdb"] = True
     if not settings.configured:
         return values
-    verbose = getattr(settings, "TEST_OUTPUT_VERBOSE", 1)
-    values["junit_verbose"] = verbose is True or verbose > 1
+    values["junit_verbose"] = _older("TEST_OUTPUT_VERBOSE", parse_verbosity, False)
     values["junit_descriptions"] = bool(getattr(settings, "TEST_OUTPUT_DESCRIPTIONS", False))
     values["migrate"] = bool(getattr(settings, "DST_RUN_SOUTH_MIGRATIONS", True))
     values["flush_cache"] = bool(getattr(settings, "DST_FLUSH_DJANGO_CACHE", False))
-    directory = getattr(settings, "TEST_OUTPUT_DIR", None)
-    file_name = getattr(settings, "TEST_OUTPUT_FILE_NAME", None)
+    directory = _older("TEST_OUTPUT_DIR", parse_path, None)
+    file_name = _older("TEST_OUTPUT_FILE_NAME", parse_path, None)
     if file_name is not None:
-        values["junit"] = Path(directory or ".") / file_name
-    elif directory is not None:
-        values["junit_directory"] = Path(directory)
+        values["junit"] = (directory or Path()) / file_name
+    else:
+        values["junit_directory"] = directory
     return values
+
+
+def _older(name: str, parse: Callable[[object], Any], default: object) -> Any:
+    value = getattr(settings, name, default)
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}.") from None

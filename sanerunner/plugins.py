@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import traceback
 import unittest
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
@@ -105,8 +106,9 @@ def load_plugins(paths: Iterable[str]) -> list[Plugin]:
 def _load(path: str) -> Plugin:
     try:
         plugin_class = import_string(path)
-    except ImportError as error:
-        raise UsageError(f'SANERUNNER["PLUGINS"]: {path!r} cannot be imported: {error}') from error
+    except Exception as error:
+        what = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise UsageError(f'SANERUNNER["PLUGINS"]: {path!r} cannot be imported: {what}') from error
     if not (isinstance(plugin_class, type) and issubclass(plugin_class, Plugin)):
         raise UsageError(
             f'SANERUNNER["PLUGINS"]: {path!r} is not a subclass of sanerunner.Plugin.'
@@ -126,22 +128,26 @@ def validate(plugin_class: type[Plugin], path: str) -> None:
         if base in (Plugin, object):
             continue
         for name, member in vars(base).items():
-            if name.startswith("_") or not inspect.isfunction(member):
-                continue
-            if name not in HOOKS:
+            if name in HOOKS:
+                _validate_hook(path, name, member)
+            elif inspect.isfunction(member) and not name.startswith("_"):
                 raise UsageError(f"{path}: {unknown('hook', name, HOOKS)}.")
-            _validate_signature(path, name, member)
 
 
-def _validate_signature(path: str, name: str, member: Hook) -> None:
+def _validate_hook(path: str, name: str, member: Any) -> None:
     allowed = [parameter for parameter in HOOKS[name].parameters if parameter != "self"]
-    given = list(inspect.signature(member).parameters.values())[1:]
-    for parameter in given:
+    plain = inspect.isfunction(member) and not inspect.iscoroutinefunction(member)
+    given = list(inspect.signature(member).parameters.values()) if plain else []
+    if not given:
+        wanted = ", ".join(["self", *allowed])
+        raise UsageError(f"{path}.{name}() must be a plain method: def {name}({wanted}).")
+    for parameter in given[1:]:
         optional = parameter.default is not parameter.empty or parameter.kind in (
             parameter.VAR_POSITIONAL,
             parameter.VAR_KEYWORD,
         )
-        if parameter.name not in allowed and not optional:
+        by_place = parameter.kind is parameter.POSITIONAL_ONLY
+        if by_place or (parameter.name not in allowed and not optional):
             raise UsageError(
                 f"{path}.{name}() takes {parameter.name!r}, but the hook is "
                 f"{name}({', '.join(allowed)})."
@@ -161,6 +167,21 @@ def _adapted(plugin: Plugin, name: str) -> Hook | None:
         member(**{key: value for key, value in arguments.items() if key in parameters})
 
     return member if parameters.keys() >= HOOKS[name].parameters.keys() - {"self"} else hook
+
+
+def _event_handler(plugin: Plugin, hook: Hook) -> Callable[[Event], None]:
+    def handle_event(event: Event) -> None:
+        hook(event=event)
+
+    vars(handle_event)["__self__"] = plugin  # whom the bus names if it raises
+    return handle_event
+
+
+def tear_down(teardowns: Sequence[Hook], **arguments: Any) -> None:
+    """Call tear-downs in their order; one that raises keeps no other from its turn."""
+    with ExitStack() as stack:
+        for teardown in reversed(teardowns):
+            stack.callback(teardown, **arguments)
 
 
 class PluginManager:
@@ -188,12 +209,29 @@ class PluginManager:
 
     def event_handlers(self) -> list[Callable[[Event], None]]:
         """Return ``handle_event`` of the plugins that have it."""
-        return [plugin.handle_event for plugin in self.plugins if _adapted(plugin, "handle_event")]
+        return [
+            _event_handler(plugin, hook)
+            for plugin in self.plugins
+            if (hook := _adapted(plugin, "handle_event"))
+        ]
 
     def call(self, name: str, **arguments: Any) -> None:
         """Call a hook on every plugin that has it; the first exception stops the rest."""
         for hook in self._hooks[name]:
             hook(**arguments)
+
+    def call_all(self, name: str, **arguments: Any) -> list[str]:
+        """Call a hook on every plugin that has it; return a text for each that raised."""
+        errors = []
+        for plugin in self.plugins:
+            hook = _adapted(plugin, name)
+            try:
+                if hook is not None:
+                    hook(**arguments)
+            except Exception:
+                path = f"{type(plugin).__module__}.{type(plugin).__qualname__}"
+                errors.append(f"{path}.{name}() failed:\n{traceback.format_exc()}")
+        return errors
 
     def set_up(self, scope: str, **arguments: Any) -> list[Hook]:
         """Call ``<scope>_setup`` on the plugins; return the tear-downs to call, in their order.
@@ -206,8 +244,7 @@ class PluginManager:
                 try:
                     setup(**arguments)
                 except BaseException:
-                    for done in teardowns:
-                        done(**arguments)
+                    tear_down(teardowns, **arguments)
                     raise
             if teardown is not None:
                 teardowns.insert(0, teardown)
@@ -228,8 +265,9 @@ _active_names: frozenset[str] = frozenset()
 
 
 def missing_plugins(required: Iterable[str]) -> list[str]:
-    """Return those of ``required`` that are not active in the run under way."""
-    return [name for name in required if name not in _active_names]
+    """Return those of ``required`` (names, or one name) that are not active in this run."""
+    names = [required] if isinstance(required, str) else required
+    return [name for name in names if name not in _active_names]
 
 
 def missing_reason(missing: Sequence[str]) -> str:

@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import unittest
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from django.db import connections
@@ -26,7 +27,7 @@ from .databases.provisioning import Provisioner
 from .eventbus import EventBus
 from .exceptions import UsageError
 from .execution.foreign import is_foreign, run_foreign
-from .execution.results import RunResult
+from .execution.runresult import RunResult
 from .execution.session import Session
 from .execution.systemchecks import SystemChecks
 from .plugins import PluginManager, load_plugins
@@ -79,6 +80,7 @@ class SaneRunner(DiscoverRunner):
         self.reporters = Reporters(self.config, self.bus, self.plugins, options)
         self._checks = SystemChecks(verbosity)
         self._layout: Layout | None = None
+        self._end_standalone: Callable[[], None] = lambda: None
         self._planned_suite: unittest.TestSuite | None = None
         self._plan = Plan([])
         self._session: Session | None = None
@@ -87,7 +89,14 @@ class SaneRunner(DiscoverRunner):
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         super().add_arguments(parser)
         conf.add_arguments(parser)
-        PluginManager(load_plugins(conf.plugin_paths())).call("add_arguments", parser=parser)
+        try:
+            plugins = PluginManager(load_plugins(conf.plugin_paths()))
+        except UsageError as error:
+            # Django handles a command's errors only once its options have been read.
+            if not getattr(parser, "called_from_command_line", False):
+                raise
+            parser.exit(error.returncode, f"{type(error).__name__}: {error}\n")
+        plugins.call("add_arguments", parser=parser)
 
     def run_tests(self, test_labels: Sequence[str], **kwargs: Any) -> int:
         """Run the tests and return how many failed; exit with 130 when interrupted.
@@ -130,21 +139,31 @@ class SaneRunner(DiscoverRunner):
         return databases
 
     def setup_databases(self, **kwargs: Any) -> Layout:  # type: ignore[override]
-        """Learn which databases the run uses; each is made when a stage first needs it."""
+        """Learn which databases the run uses; each is made when a stage first needs it.
+
+        Called on its own, outside of ``run_tests()``, it makes them at once.
+        """
         aliases = kwargs.get("aliases")
         serialized = kwargs.get("serialized_aliases")
-        self._layout = self.provisioner.declare(
-            {
-                alias: serialized is None or alias in serialized
-                for alias in (connections if aliases is None else aliases)
-            }
-        )
+        needed = {
+            alias: serialized is None or alias in serialized
+            for alias in (connections if aliases is None else aliases)
+        }
+        if self.provisioner.active:
+            self._layout = self.provisioner.declare(needed)
+            return self._layout
+        with ExitStack() as stack:
+            stack.callback(self.provisioner.stop)
+            self.provisioner.start()
+            self._layout = self.provisioner.require(needed)
+            self._end_standalone = stack.pop_all().close
         return self._layout
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
         """Destroy the databases that were made, or keep them with ``--keepdb``."""
         if isinstance(old_config, Layout):
             self.provisioner.teardown()
+            self._end_standalone()
         elif old_config is not None:  # a subclass has made databases in its own way
             super().teardown_databases(old_config, **kwargs)
 
@@ -203,10 +222,9 @@ class SaneRunner(DiscoverRunner):
 
     def _prepare(self, stage: PlannedStage) -> None:
         """Make the databases of a stage that is about to begin."""
-        databases = stage.databases
-        if databases:
-            self.provisioner.require(databases)
-            self.run_checks(databases)
+        self.provisioner.require(stage.databases)  # but what a subclass has made in its own way
+        if stage.databases:
+            self.run_checks(stage.databases)
 
     def _plan_of(self, suite: unittest.TestSuite) -> Plan:
         if self._planned_suite is not suite:

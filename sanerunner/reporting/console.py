@@ -153,9 +153,12 @@ class Dots:
     def __init__(self, out: TextOutput) -> None:
         self._out = out
         self._closed = False
+        self._in_line = False
 
     def handle_event(self, event: Event) -> None:
-        if isinstance(event, TestFinished) and event.outcome in _CHARACTERS:
+        if isinstance(event, StageStarted):
+            self._end_line()  # what the making of databases prints gets lines of its own
+        elif isinstance(event, TestFinished) and event.outcome in _CHARACTERS:
             self._show(event.outcome)
         elif isinstance(event, FixtureFailed) and not event.before_tests:
             self._show(Outcome.ERRORED)
@@ -164,6 +167,13 @@ class Dots:
         style = "" if outcome is Outcome.PASSED else _STYLES[outcome]
         self._out.write(_CHARACTERS[outcome], style)
         self._out.flush()
+        self._in_line = True
+
+    def _end_line(self) -> None:
+        if self._in_line:
+            self._out.line()
+            self._out.flush()
+        self._in_line = False
 
     def suspend(self) -> None:
         """Nothing on the screen is in a debugger's way."""

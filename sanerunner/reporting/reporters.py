@@ -85,9 +85,9 @@ class Reporters:
         """Give plugins the summary; tell of reporters that failed."""
         if self._console is not None:
             self._console.close()
+        self._bus.errors += self._plugins.call_all("report", summary=self.summary)
         for error in self._bus.errors:
             sys.stderr.write(f"\n{error}\n")
-        self._plugins.call("report", summary=self.summary)
 
     def _wanted_color(self) -> bool | None:
         """What Django's --no-color and --force-color say; None where neither does."""

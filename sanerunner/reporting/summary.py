@@ -67,7 +67,7 @@ class Summary:
         self.by_stage.setdefault(test.stage, Counter())[outcome] += 1
         self.by_kind.setdefault(str(test.kind), Counter())[outcome] += 1
         if outcome is Outcome.NOT_RUN:
-            self.not_run_reasons[event.reason] += 1
+            self.not_run_reasons[event.reason.removeprefix("not run: ")] += 1
             return
         if outcome.is_bad:
             self.bad.append(event)

@@ -1,0 +1,165 @@
+"""Values of options and settings, validated: each function raises ValueError with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .events import Kind
+from .exceptions import unknown
+
+KIND_ALIASES = {"destructivedatabase": Kind.DESTRUCTIVE, "browser": Kind.SELENIUM}
+
+
+@dataclass(frozen=True)
+class StageDefinition:
+    """The kinds that run together. ``name`` is the kinds joined by commas."""
+
+    kinds: tuple[Kind, ...]
+
+    @property
+    def name(self) -> str:
+        return ",".join(self.kinds)
+
+
+DEFAULT_STAGES = (
+    StageDefinition((Kind.UNIT,)),
+    StageDefinition((Kind.DATABASE,)),
+    StageDefinition((Kind.DESTRUCTIVE, Kind.HTTP)),
+    StageDefinition((Kind.SELENIUM,)),
+)
+
+
+def parse_kind(value: object) -> Kind:
+    """Return the kind that ``value`` names; ValueError lists the kinds."""
+    if not isinstance(value, str):
+        raise ValueError(f"a kind is a string, not {value!r}; known: {', '.join(Kind)}")
+    name = value.strip().lower()
+    if name in KIND_ALIASES:
+        return KIND_ALIASES[name]
+    try:
+        return Kind(name)
+    except ValueError:
+        raise ValueError(unknown("kind", value, list(Kind))) from None
+
+
+def parse_kinds(value: object) -> tuple[Kind, ...]:
+    """Kinds from "unit,database", or a list of such strings; each kept once."""
+    parts = [part for text in parse_strings(value) for part in text.split(",")]
+    return tuple(dict.fromkeys(parse_kind(part) for part in parts))
+
+
+def parse_stages(value: object) -> tuple[StageDefinition, ...]:
+    """Stages from "unit,database/destructive,http/selenium", or a list of such parts.
+
+    ValueError where a kind is named twice or left out.
+    """
+    parts: Iterable[object]
+    if isinstance(value, str):
+        parts = value.split("/")
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    else:
+        raise ValueError(f"stages are a string or a list, not {value!r}")
+    stages = tuple(StageDefinition(parse_kinds(part)) for part in parts)
+    named = [kind for stage in stages for kind in stage.kinds]
+    for kind in Kind:
+        if named.count(kind) > 1:
+            raise ValueError(f"kind '{kind}' is named in more than one stage")
+        if kind not in named:
+            raise ValueError(f"kind '{kind}' is in no stage; stages: {describe_stages(stages)}")
+    return stages
+
+
+def describe_stages(stages: Iterable[StageDefinition]) -> str:
+    return "/".join(stage.name for stage in stages)
+
+
+def parse_flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True or False, not {value!r}")
+    return value
+
+
+def parse_strings(value: object) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    if values is None:
+        return ()
+    if not isinstance(values, (list, tuple, set, frozenset)):
+        raise ValueError(f"must be a string or a list of strings, not {value!r}")
+    for item in values:
+        if not isinstance(item, str):
+            raise ValueError(f"must be a list of strings, but holds {item!r}")
+    return tuple(values)
+
+
+def parse_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"must be a string, not {value!r}")
+
+
+def parse_path(value: object) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError(f"must be a path, not {value!r}")
+    return Path(value)
+
+
+def parse_count(value: object) -> int:
+    """A whole number, 0 or more, also as text."""
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            count = int(value)
+        except ValueError:
+            count = -1
+        if count >= 0:
+            return count
+    raise ValueError(f"must be a whole number, 0 or more, not {value!r}")
+
+
+def parse_verbosity(value: object) -> bool:
+    """Whether a verbosity (True, False or a number, of which 1 is the usual) is a high one."""
+    return value if isinstance(value, bool) else parse_count(value) > 1
+
+
+def parse_optional_count(value: object) -> int | None:
+    return None if value is None else parse_count(value)
+
+
+def parse_processes(value: object) -> int:
+    """A number of processes; "auto" is one for each processor core."""
+    if value == "auto":
+        from .compat import get_max_test_processes
+
+        processes: int = get_max_test_processes()
+        return processes
+    try:
+        return parse_count(value)
+    except ValueError:
+        raise ValueError(f"must be a number of processes or 'auto', not {value!r}") from None
+
+
+def parse_shuffle(value: object) -> int | bool | None:
+    """False: do not shuffle. None or True: by a new seed. A whole number: by that seed."""
+    if value is None or value is True:
+        return None
+    if value is False:
+        return False
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ValueError(f"must be a whole number, not {value!r}") from None
+
+
+def choice(*known: str) -> Callable[[object], str]:
+    """Return a validator that accepts the strings ``known``."""
+
+    def parse(value: object) -> str:
+        if value not in known:
+            raise ValueError(unknown("value", str(value), known))
+        return str(value)
+
+    return parse
