@@ -20,6 +20,8 @@ from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_
 
 from .plugins import missing_plugins, missing_reason
 
+__unittest = True  # unittest leaves the frames of this module out of tracebacks
+
 
 def _snake_case(name: str) -> str:
     """assertHTMLEqual -> assert_html_equal"""

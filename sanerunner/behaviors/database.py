@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.test import SimpleTestCase
 
-from ..collection.kinds import class_switches, switched_on
+from ..collection.kinds import attribute, class_switches, switched_on
 from ..plugins import Plugin
 
 _TEST_SWITCHES = frozenset(
@@ -56,12 +56,12 @@ class DatabaseBehavior(Plugin):
         switches = switched_on(test)
         if switches.isdisjoint(_TEST_SWITCHES):
             return
-        with ExitStack() as stack:
-            if "no_database_interaction" in switches:
-                stack.enter_context(self._refuse(test.id()))
-            elif not isinstance(test, SimpleTestCase):
+        if "no_database_interaction" in switches:
+            _refuse_in_run(test, self._refuse)
+        elif not isinstance(test, SimpleTestCase):
+            with ExitStack() as stack:
                 _isolate(stack, test, "database_single_transaction" in switches)
-            self._test_stack = stack.pop_all()
+                self._test_stack = stack.pop_all()
 
     def test_teardown(self, test: unittest.TestCase) -> None:
         self._test_stack.close()
@@ -79,16 +79,32 @@ def _isolate(stack: ExitStack, owner: Any, in_transaction: bool) -> None:
             call_command("loaddata", fixture, verbosity=0, database=alias)
 
 
+def _refuse_in_run(test: unittest.TestCase, refuse: Refuse) -> None:
+    """Refuse databases from ``setUp`` to the last clean-up: what Django does around ``run()``
+    (the transaction of a TestCase) is not the test's doing.
+    """
+    run: Any = test.run
+
+    def run_refusing(result: unittest.TestResult | None = None) -> Any:
+        with refuse(test.id()):
+            return run(result)
+
+    test.run = run_refusing  # type: ignore[method-assign]
+
+
 def aliases_of(owner: Any) -> list[str]:
-    """Return the aliases that a plain test or class declares, without those of mirrors."""
-    declared = getattr(owner, "databases", None)
-    if declared == "__all__" or (not declared and getattr(owner, "multi_db", False)):
+    """Return the aliases that a plain test or class uses, without those of mirrors."""
+    declared: Any = getattr(owner, "databases", None)
+    if not declared:
+        is_test = isinstance(owner, unittest.TestCase)
+        multi_db = attribute(owner, "multi_db") if is_test else getattr(owner, "multi_db", None)
+        declared = "__all__" if multi_db is True else {DEFAULT_DB_ALIAS}
+    if declared == "__all__":
         declared = connections
     return [
         alias
         for alias in connections
-        if alias in (declared or {DEFAULT_DB_ALIAS})
-        and not connections[alias].settings_dict["TEST"]["MIRROR"]
+        if alias in declared and not connections[alias].settings_dict["TEST"]["MIRROR"]
     ]
 
 

@@ -11,7 +11,7 @@ from django.test import LiveServerTestCase, SimpleTestCase, TestCase, Transactio
 
 from ..events import Kind
 from ..exceptions import UsageError
-from ..options import parse_kind
+from ..parsing import parse_kind
 
 # In the order in which they decide.
 BEHAVIOR_KINDS = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..events import Kind, TestInfo
-from ..options import StageDefinition
+from ..parsing import StageDefinition
 from .describing import Describer
 from .kinds import classify, databases_of
 

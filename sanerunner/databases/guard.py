@@ -1,15 +1,19 @@
 """Keeps every connection of a run away from the real databases.
 
-While a guard is installed, a connection that would open a configured database asks for the
-test database first, which is then made if there is none yet (Django opens the real one).
+While a guard is installed, a connection to a configured database asks for the test database
+first, which is then made if there is none yet (Django opens the real one).
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import unquote
+from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
@@ -18,60 +22,114 @@ from ..exceptions import DatabaseInteractionError, UnsafeDatabaseError
 
 Identity = tuple[str, str, str, str]
 
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+DEFAULT_PORTS = {"postgresql": "5432", "mysql": "3306"}
+# OPTIONS that win over NAME.
+NAME_OPTIONS = {
+    "postgresql": ("dbname",),
+    "mysql": ("database", "db"),
+    "sqlite": ("database",),
+}
 
-def identity(settings_dict: dict[str, Any]) -> Identity:
-    """Return what tells one database from another: engine, host, port and name."""
-    return (
-        str(settings_dict["ENGINE"]),
-        str(settings_dict["HOST"]),
-        str(settings_dict["PORT"]),
-        str(settings_dict["NAME"]),
-    )
+
+def identity(connection: BaseDatabaseWrapper) -> Identity:
+    """Return what tells one database from another, however it is spelled: vendor, host, port
+    and name.
+    """
+    settings_dict, vendor = connection.settings_dict, connection.vendor
+    name = name_of(connection)
+    if vendor == "sqlite":
+        return (vendor, "", "", str(name) if in_memory(connection) else _path(str(name)))
+    if name is None and vendor == "postgresql":
+        name = "postgres"  # what Django opens to get at the server
+    host = str(settings_dict["HOST"] or "").lower()
+    port = str(settings_dict["PORT"] or DEFAULT_PORTS.get(vendor, ""))
+    return (vendor, "localhost" if host in LOCAL_HOSTS else host, port, str(name or ""))
 
 
 def in_memory(connection: BaseDatabaseWrapper) -> bool:
     """Whether the database of ``connection`` exists only inside this process."""
-    check: Callable[[], bool] | None = getattr(connection, "is_in_memory_db", None)
-    return check is not None and check()
+    check: Callable[[Any], bool] | None = getattr(connection.creation, "is_in_memory_db", None)
+    return check is not None and check(name_of(connection) or "")
+
+
+def name_of(connection: BaseDatabaseWrapper) -> Any:
+    """Return the name that ``connection`` opens: NAME, unless OPTIONS has one."""
+    name = connection.settings_dict["NAME"]
+    for option in NAME_OPTIONS.get(connection.vendor, ()):
+        name = connection.settings_dict["OPTIONS"].get(option, name)
+    return name
+
+
+def _path(name: str) -> str:
+    """The file that SQLite opens for ``name``, which may be a URI."""
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:").partition("?")[0])
+        if name.startswith("//"):
+            name = "/" + name[2:].partition("/")[2]
+    return os.path.normcase(os.path.realpath(name))
+
+
+# What SimpleTestCase replaces on the connections that a class must not use.
+BLOCKED_METHODS = ("connect", "temporary_connection", "cursor", "chunked_cursor")
 
 
 class ConnectionGuard:
-    """Stands before ``connect()`` and ``cursor()`` of all connections, in all threads.
+    """Stands before ``connect()`` and every cursor of all connections, in all threads.
 
-    ``provide(alias)`` is called before a connection opens a real database; after it the alias
-    must name a test database, else the connection is refused.
+    ``provide(alias)`` is called before a connection opens a configured database; after it there
+    must be a test database, else the connection is refused. ``notice(alias)`` is called when a
+    database in ``watched`` is used; it is watched no longer then.
     """
 
-    def __init__(self, provide: Callable[[str], None]) -> None:
+    _installed: ClassVar[list[ConnectionGuard]] = []
+
+    def __init__(
+        self, provide: Callable[[str], None], notice: Callable[[str], None] = lambda alias: None
+    ) -> None:
+        self.watched: set[str] = set()
         self._provide = provide
-        self._real: dict[Identity, str] = {}
+        self._notice = notice
+        self._real: set[Identity] = set()
+        self._aliases: dict[Identity, list[str]] = {}  # of real and of test databases
         self._originals: dict[str, Callable[..., Any]] = {}
         self._admitted = threading.local()
+        self._opened: WeakSet[BaseDatabaseWrapper] = WeakSet()
+        self._stale: WeakSet[BaseDatabaseWrapper] = WeakSet()
         self._refused_by: str | None = None
 
     def install(self) -> None:
-        """Begin: remember the real databases, close connections to them, stand guard."""
+        """Begin: remember the real databases, close connections to them, stand guard.
+
+        Raises UnsafeDatabaseError where one of them is in a transaction.
+        """
+        if not self._installed:  # else they are another run's, to its test databases
+            self._close_connections()
         for alias in connections:
-            settings_dict = connections[alias].settings_dict
-            self._real.setdefault(identity(settings_dict), alias)
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
+            if not in_memory(connections[alias]):
+                self._real.add(identity(connections[alias]))
+                self.announce(alias)
+        self._installed.append(self)
         self._replace("connect", self._connect)
-        self._replace("cursor", self._cursor)
-        self._replace("chunked_cursor", self._cursor)
+        self._replace("_cursor", self._cursor)
 
     def uninstall(self) -> None:
         """Take the guard away; connections behave as Django made them."""
         for name, original in self._originals.items():
             setattr(BaseDatabaseWrapper, name, original)
         self._originals.clear()
+        if self in self._installed:
+            self._installed.remove(self)
+
+    def announce(self, alias: str) -> None:
+        """Ask for the database of ``alias`` before one of the name it has now is opened."""
+        aliases = self._aliases.setdefault(identity(connections[alias]), [])
+        if alias not in aliases:
+            aliases.append(alias)
 
     @contextmanager
     def admitting(self, alias: str) -> Iterator[None]:
-        """Let this thread open the real database of ``alias``: to create the test database
-        beside it, or drop it.
-        """
+        """Let this thread make or drop the test database of ``alias``."""
         before = getattr(self._admitted, "alias", None)
         self._admitted.alias = alias
         try:
@@ -83,19 +141,65 @@ class ConnectionGuard:
     def refusing(self, test_name: str) -> Iterator[None]:
         """Make any use of a database, by any thread, an error that names the test."""
         before, self._refused_by = self._refused_by, test_name
+        # SimpleTestCase has put its own refusals, which know neither test nor SQL, on these.
+        kept = []
+        for connection in connections.all():
+            own = {name: vars(connection).pop(name, None) for name in BLOCKED_METHODS}
+            vars(connection)["ensure_connection"] = self._refusal_to_connect(connection.alias)
+            kept.append((connection, own))
         try:
             yield
         finally:
+            for connection, own in kept:
+                del vars(connection)["ensure_connection"]
+                vars(connection).update({name: own[name] for name in own if own[name]})
             self._refused_by = before
+
+    def _refusal_to_connect(self, alias: str) -> Callable[[], None]:
+        message = (
+            f"{self._refused_by} declares no_database_interaction, "
+            f"but opened a connection to database {alias!r}."
+        )
+
+        def refuse() -> None:
+            raise DatabaseInteractionError(message)
+
+        return refuse
 
     def is_real(self, connection: BaseDatabaseWrapper) -> bool:
         """Whether opening ``connection`` now would open a configured, real database."""
-        settings_dict = connection.settings_dict
-        if connection.alias == NO_DB_ALIAS or identity(settings_dict) not in self._real:
-            return False
-        if in_memory(connection):  # any number of databases have this name
-            return any(settings_dict is configured for configured in connections.settings.values())
-        return True
+        return not in_memory(connection) and identity(connection) in self._real
+
+    def close_opened(self, alias: str) -> None:
+        """Close what connections there are to the database of ``alias``, in all threads.
+
+        Those that a living thread may be using are left, save with SQLite, which allows it.
+        """
+        own = connections[alias]
+        alive = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        for connection in list(self._opened):
+            in_use = vars(connection)["_thread_ident"] in alive and connection.vendor != "sqlite"
+            if identity(connection) == identity(own) and not in_use:
+                connection.inc_thread_sharing()
+                BaseDatabaseWrapper.close(connection)  # SQLite's leaves it open
+                connection.dec_thread_sharing()
+
+    def _close_connections(self) -> None:
+        """Close this thread's connections, and note the open ones that are not its own."""
+        own = connections.all(initialized_only=True)
+        for connection in own:
+            if connection.in_atomic_block:
+                raise UnsafeDatabaseError(
+                    f"The connection to database {connection.alias!r} is in a transaction: "
+                    "end it before tests are run."
+                )
+        for connection in own:
+            BaseDatabaseWrapper.close(connection)  # SQLite's leaves those in memory open
+        for connection in connections.all():
+            close_pool = getattr(connection, "close_pool", None)  # PostgreSQL: of all threads
+            if close_pool is not None:
+                close_pool()
+        self._stale.update(each for each in _all_connections() if each.connection is not None)
 
     def _replace(self, name: str, check: Callable[..., Any]) -> None:
         original = getattr(BaseDatabaseWrapper, name)
@@ -108,32 +212,53 @@ class ConnectionGuard:
         guarded.__doc__ = original.__doc__
         setattr(BaseDatabaseWrapper, name, guarded)
 
-    def _connect(self, original: Callable[..., Any], connection: BaseDatabaseWrapper) -> Any:
-        if connection.alias == getattr(self._admitted, "alias", None):
-            return original(connection)
-        if self._refused_by:
-            raise DatabaseInteractionError(
-                f"{self._refused_by} declares no_database_interaction, "
-                f"but opened a connection to database {connection.alias!r}."
-            )
-        if self.is_real(connection):
-            self._make_safe(connection)
-            if connection.connection is not None:  # opened while its database was made
-                return None
-        return original(connection)
+    def _connect(self, original: Callable[..., Any], connection: BaseDatabaseWrapper) -> None:
+        before = connection.connection
+        admitted = getattr(self._admitted, "alias", None)
+        if admitted is not None and connection.alias in (admitted, NO_DB_ALIAS):
+            self._refuse_real(connection, settings=connections.settings[admitted])
+        elif self._refused_by:
+            self._refusal_to_connect(connection.alias)()
+        else:
+            self._redirect(connection)
+            self._refuse_real(connection)
+        if connection.connection is before:  # else the making of the database has opened it
+            original(connection)
+        self._opened.add(connection)
 
-    def _make_safe(self, connection: BaseDatabaseWrapper) -> None:
-        alias = self._real[identity(connection.settings_dict)]
-        if connection.alias in connections:
-            alias = connection.alias
+    def _redirect(self, connection: BaseDatabaseWrapper) -> None:
+        """Point a connection to a configured database at the test database."""
+        aliases = self._aliases.get(identity(connection))
+        if not aliases or connection.alias == NO_DB_ALIAS:
+            return
+        alias = connection.alias if connection.alias in aliases else aliases[0]
+        self._use(alias)
         self._provide(alias)
-        # A copy of the connection has settings of its own.
-        connection.settings_dict["NAME"] = connections[alias].settings_dict["NAME"]
-        if self.is_real(connection):
+        # A copy of the connection has settings of its own, and a mirror's server is another.
+        keys = ["NAME"]
+        if connections.settings[alias]["TEST"]["MIRROR"]:
+            keys += ["HOST", "PORT", "USER", "PASSWORD"]
+        for key in keys:
+            connection.settings_dict[key] = connections[alias].settings_dict[key]
+
+    def _refuse_real(
+        self, connection: BaseDatabaseWrapper, settings: dict[str, Any] | None = None
+    ) -> None:
+        """Raise UnsafeDatabaseError if ``connection`` is to a real database (and, if
+        ``settings`` are given, has these very settings, not a copy of them made to get at the
+        server).
+        """
+        settings_dict = connection.settings_dict
+        if self.is_real(connection) and (settings is None or settings is settings_dict):
             raise UnsafeDatabaseError(
-                f"A connection to the real database {connection.settings_dict['NAME']!r} "
-                f"(alias {alias!r}) was refused: there is no test database for it."
+                f"A connection to the real database {identity(connection)[-1]!r} "
+                f"(alias {connection.alias!r}) was refused."
             )
+
+    def _use(self, alias: str) -> None:
+        if alias in self.watched:
+            self.watched.discard(alias)
+            self._notice(alias)
 
     def _cursor(
         self,
@@ -144,7 +269,21 @@ class ConnectionGuard:
     ) -> Any:
         if self._refused_by:
             return RefusingCursor(self._refused_by, connection.alias)
+        if connection.alias in self.watched and connection is connections[connection.alias]:
+            self._use(connection.alias)
+        if self._stale and connection in self._stale:
+            self._stale.discard(connection)
+            if connection.in_atomic_block:
+                self._refuse_real(connection)
+            BaseDatabaseWrapper.close(connection)
         return original(connection, *args, **kwargs)
+
+
+def _all_connections() -> Iterable[BaseDatabaseWrapper]:
+    """Every wrapper of this process, of whichever thread; also those that nothing registers."""
+    for candidate in gc.get_objects():
+        if issubclass(type(candidate), BaseDatabaseWrapper):  # isinstance() asks the object
+            yield candidate
 
 
 class RefusingCursor:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.test.utils import dependency_ordered
 
 from ..exceptions import DatabaseConfigurationError
 
@@ -67,10 +66,8 @@ def plan_layout(aliases: Iterable[str], signatures: Signatures) -> Layout:
         for group in groups.values()
         for alias in group
     }
-    _refuse_circles(list(groups.values()), dependencies)
-    pairs: Any = [(signature, ("", group)) for signature, group in groups.items()]
-    ordered = dependency_ordered(pairs, dependencies)
-    return Layout(tuple(TestDatabase(tuple(group)) for _, (_, group) in ordered), mirrors)
+    ordered = _ordered([tuple(group) for group in groups.values()], dependencies)
+    return Layout(tuple(TestDatabase(group) for group in ordered), mirrors)
 
 
 def dependencies_of(alias: str, signatures: Signatures) -> Sequence[str]:
@@ -101,6 +98,21 @@ def primary_of(alias: str) -> str:
     return path[-1]
 
 
+def known_mirrors() -> dict[str, str]:
+    """Return mirror alias -> primary alias, without mirrors that lead nowhere: those are an
+    error where they are used.
+    """
+    mirrors = {}
+    for alias in connections:
+        try:
+            primary = primary_of(alias)
+        except DatabaseConfigurationError:
+            continue
+        if primary != alias:
+            mirrors[alias] = primary
+    return mirrors
+
+
 def _mirrored(alias: str) -> str | None:
     mirror: str | None = connections[alias].settings_dict["TEST"]["MIRROR"]
     return mirror or None
@@ -121,8 +133,13 @@ def _closure(aliases: Iterable[str], signatures: Signatures) -> set[str]:
     return found
 
 
-def _refuse_circles(groups: Sequence[Sequence[str]], dependencies: dict[str, list[str]]) -> None:
-    group_of = {alias: group[0] for group in groups for alias in group}
+def _ordered(
+    groups: Sequence[tuple[str, ...]], dependencies: dict[str, list[str]]
+) -> list[tuple[str, ...]]:
+    """Return the groups of aliases level by level: first those that depend on no other, then
+    those that depend only on these, and so on. Raises DatabaseConfigurationError for a circle.
+    """
+    group_of = {alias: group for group in groups for alias in group}
     for alias, others in dependencies.items():
         for other in others:
             if group_of[other] == group_of[alias]:
@@ -130,14 +147,22 @@ def _refuse_circles(groups: Sequence[Sequence[str]], dependencies: dict[str, lis
                     f'TEST["DEPENDENCIES"]: {alias!r} depends on {other!r}, '
                     "but they are the same database."
                 )
-    graph = {
-        group[0]: {group_of[other] for alias in group for other in dependencies[alias]}
-        for group in groups
-    }
+    sorter = graphlib.TopologicalSorter(
+        {
+            group: {group_of[other] for alias in group for other in dependencies[alias]}
+            for group in groups
+        }
+    )
     try:
-        graphlib.TopologicalSorter(graph).prepare()
+        sorter.prepare()
     except graphlib.CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
+        circle = " → ".join(group[0] for group in reversed(error.args[1]))
         raise DatabaseConfigurationError(
             f'Circular dependency in TEST["DEPENDENCIES"]: {circle}.'
         ) from None
+    ordered: list[tuple[str, ...]] = []
+    while sorter.is_active():
+        level = sorted(sorter.get_ready(), key=groups.index)
+        ordered.extend(level)
+        sorter.done(*level)
+    return ordered

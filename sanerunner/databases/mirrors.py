@@ -8,6 +8,7 @@ have their own wrapper, with its own name and its own list of queries, over one 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from django.db import connections
@@ -36,37 +37,64 @@ SESSION_ATTRIBUTES = (
     "_thread_ident",
 )
 
+# The methods that Django replaces on the wrappers which a test does not declare.
+CLOSED_METHODS = ("connect", "temporary_connection", "cursor", "chunked_cursor")
+
+
+class _Session:
+    """What is put before a vendor's wrapper class to make it a mirror."""
+
+    _base: type[BaseDatabaseWrapper]
+    _primary: BaseDatabaseWrapper
+    _joined = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A copy of a mirror is a connection of its own, to the same database."""
+        return cls._base(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """Find what the primary's wrapper has learned while it opened the session."""
+        if name == "_primary":
+            raise AttributeError(name)
+        return getattr(self._primary, name)
+
+    def connect(self) -> None:
+        """Open the session as the primary does, also where its alias is closed to a test."""
+        own = vars(self._primary)
+        closed = {name: own.pop(name) for name in CLOSED_METHODS if name in own}
+        try:
+            self._base.connect(self._primary)
+        finally:
+            own.update(closed)
+
 
 def _shared(name: str) -> property:
     def read(mirror: Any) -> Any:
         return getattr(mirror._primary, name)
 
     def write(mirror: Any, value: Any) -> None:
-        setattr(mirror._primary, name, value)
+        if mirror._joined:  # else it is the first value, and the session is in use
+            setattr(mirror._primary, name, value)
 
     return property(read, write)
 
 
+@cache
+def _mirror_class(base: Any) -> Any:
+    members: dict[str, Any] = {name: _shared(name) for name in SESSION_ATTRIBUTES}
+    return type(f"Mirror{base.__name__}", (_Session, base), {**members, "_base": base})
+
+
 def mirror_of(primary: BaseDatabaseWrapper, alias: str) -> BaseDatabaseWrapper:
     """Return a wrapper named ``alias`` over the session of ``primary``."""
-
-    def __init__(mirror: Any) -> None:
-        mirror._primary = primary
-        session = {name: getattr(primary, name) for name in SESSION_ATTRIBUTES}
-        test_settings = connections.settings[alias]["TEST"]
-        base.__init__(mirror, {**primary.settings_dict, "TEST": test_settings}, alias)
-        for name, value in session.items():  # which the base's __init__ has set anew
-            setattr(primary, name, value)
-
-    def connect(mirror: Any) -> None:
-        """Open the session as the primary does, also where its alias is closed to a test."""
-        base.connect(primary)
-
-    base = type(primary)
-    members: dict[str, Any] = {name: _shared(name) for name in SESSION_ATTRIBUTES}
-    members.update(__init__=__init__, connect=connect)
-    mirror: BaseDatabaseWrapper = type(f"Mirror{base.__name__}", (base,), members)()
-    return mirror
+    base: Any = type(primary)
+    mirror: Any = object.__new__(_mirror_class(base))
+    mirror._primary = primary
+    test_settings = connections.settings[alias]["TEST"]
+    base.__init__(mirror, {**primary.settings_dict, "TEST": test_settings}, alias)
+    mirror._joined = True
+    wrapper: BaseDatabaseWrapper = mirror
+    return wrapper
 
 
 class Mirrors:
@@ -79,22 +107,16 @@ class Mirrors:
 
     def redirect(self, mirrors: Mapping[str, str]) -> None:
         """Make each mirror alias share the connection of its primary from now on."""
+        if not mirrors:
+            return
         self._primaries.update(mirrors)
-        if self._create_connection is None and mirrors:
-            self._create_connection = connections.create_connection
-            connections.create_connection = self._create  # type: ignore[method-assign]
+        self._create_connection = connections.create_connection
+        connections.create_connection = self._create  # type: ignore[method-assign]
         for alias in mirrors:
-            if alias not in self._replaced:
-                original = connections[alias]
-                original.close()
-                self._replaced[alias] = original
-                connections[alias] = self._create(alias)
-
-    def refresh(self) -> None:
-        """Show the primaries' names, which have changed, in the settings of the mirrors."""
-        for alias, primary in self._primaries.items():
-            name = connections[primary].settings_dict["NAME"]
-            connections[alias].settings_dict["NAME"] = name
+            original = connections[alias]
+            original.close()
+            self._replaced[alias] = original
+            connections[alias] = self._create(alias)
 
     def restore(self) -> None:
         """Give the aliases their own connections again."""
@@ -103,7 +125,7 @@ class Mirrors:
         self._replaced.clear()
         self._primaries.clear()
         if self._create_connection is not None:
-            del connections.create_connection  # the instance's, not the class's
+            _put_back(self._create_connection)
             self._create_connection = None
 
     def _create(self, alias: str) -> Any:
@@ -112,3 +134,10 @@ class Mirrors:
         if primary is None:
             return self._create_connection(alias)
         return mirror_of(connections[primary], alias)
+
+
+def _put_back(create_connection: Callable[[str], Any]) -> None:
+    if getattr(create_connection, "__func__", None) is type(connections).create_connection:
+        del connections.create_connection  # the instance's, which hid the class's
+    else:
+        connections.create_connection = create_connection  # type: ignore[assignment]

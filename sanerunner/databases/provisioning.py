@@ -14,9 +14,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
 from ..exceptions import UnsafeDatabaseError
-from .guard import ConnectionGuard, in_memory
-from .layout import Layout, Signatures, TestDatabase, plan_layout, signatures
+from .guard import ConnectionGuard, in_memory, name_of
+from .layout import (
+    Layout,
+    Signatures,
+    TestDatabase,
+    known_mirrors,
+    plan_layout,
+    primary_of,
+    signatures,
+)
 from .mirrors import Mirrors
+from .names import TestNames
+from .sessions import end_sessions
 
 
 class Provisioner:
@@ -47,15 +57,22 @@ class Provisioner:
         self.time_keeper = time_keeper or NullTimeKeeper()
         self.emit = emit
         self.current_test = current_test
-        self.guard = ConnectionGuard(self._provide_undeclared)
+        self.guard = ConnectionGuard(self._provide_undeclared, self._note_undeclared)
         self.undeclared: dict[str, str] = {}  # alias -> the first test that used it
         self._lock = threading.RLock()
         self._signatures: Signatures = {}
-        self._making = 0
         self._serialize: dict[str, bool] = {}
-        self._real_names: dict[str, Any] = {}  # alias -> NAME, of the databases made
+        self._made: dict[str, TestDatabase] = {}  # by their first alias, in order of making
+        self._making: list[str] = []
+        self._names = TestNames(self._check_name)
         self._mirrors = Mirrors()
-        self._keepers: list[BaseDatabaseWrapper] = []
+        self._owner: int | None = None
+        self._keepers: dict[str, BaseDatabaseWrapper] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether connections are kept away from real databases now."""
+        return self._owner is not None
 
     def declare(self, aliases: Mapping[str, bool]) -> Layout:
         """Learn the aliases of the run (-> whether to serialize their content); make nothing.
@@ -65,139 +82,165 @@ class Provisioner:
         """
         layout = plan_layout(aliases, self._signatures)
         for database in layout.databases:
-            self._check_name(database)
-        self._serialize.update(aliases)
-        self._mirrors.redirect(layout.mirrors)
+            self._check_name(database.alias)
+        for alias, serialize in aliases.items():
+            self._serialize[alias] = self._serialize.get(alias, False) or serialize
         return layout
 
-    def require(self, aliases: Mapping[str, bool]) -> None:
+    def require(self, aliases: Mapping[str, bool]) -> Layout:
         """Make the databases of ``aliases``, and what they depend on, unless they exist.
 
-        A database that tests have used which did not declare it is made anew first.
+        To be called before each stage: what its tests use of other databases is noted, and a
+        database that was used so is made anew for a stage that declares it. All others are made
+        anew with it: the migrations of one database may have written to another.
         """
         with self._lock:
-            self._serialize.update(aliases)
-            layout = plan_layout(aliases, self._signatures)
-            self._mirrors.redirect(layout.mirrors)
+            layout = self.declare(aliases)
+            used = {alias for database in layout.databases for alias in database.aliases}
+            self.guard.watched = set(connections) - used - set(layout.mirrors)
+            dirty = sorted(used.intersection(self.undeclared))
+            if dirty:
+                self._discard(dirty[0])
             for database in layout.databases:
-                if any(alias in self.undeclared for alias in database.aliases):
-                    self._remake(database)
-                elif database.alias not in self._real_names:
-                    self._make(database, how="kept" if self.keepdb else "created")
+                if not self._is_made(database):
+                    self._make(database, rebuilt=bool(dirty))
             for database in layout.databases:
                 self._serialize_content(database)
+            return layout
 
     def teardown(self) -> None:
-        """Destroy the databases (keep them if so asked); connections are as before the run."""
-        with self._lock:
-            self._mirrors.restore()
-            for keeper in self._keepers:
-                keeper.inc_thread_sharing()
-                BaseDatabaseWrapper.close(keeper)
-            self._keepers.clear()
-            for alias in reversed(tuple(self._real_names)):
-                if alias in self._real_names:
-                    self._destroy(self._database_of(alias), keepdb=self.keepdb)
+        """Destroy the databases, or keep them if so asked."""
+        with self._lock, contextlib.ExitStack() as stack:
+            for database in self._made.values():
+                stack.callback(self._destroy, database, keepdb=self.keepdb)
+
+    def start(self) -> None:
+        """Let no connection reach a real database from now on.
+
+        Raises UnsafeDatabaseError where a connection is in a transaction.
+        """
+        self._signatures = signatures()
+        self.guard.install()
+        self._owner = threading.get_ident()
+        mirrors = known_mirrors()
+        self._names.announce(mirrors)
+        for alias in connections:
+            self.guard.announce(alias)
+        self._mirrors.redirect(mirrors)
+
+    def stop(self) -> None:
+        """Destroy the databases; connections and settings are as before ``start()``."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.guard.uninstall)
+            stack.callback(self._restore)
+            self.teardown()
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Let no connection reach a real database inside this block."""
-        self._signatures = signatures()
-        self.guard.install()
-        try:
+        """``start()`` before this block, ``stop()`` after it."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.stop)
+            self.start()
             yield
-        finally:
-            try:
-                self.teardown()
-            finally:
-                self.guard.uninstall()
+
+    def _restore(self) -> None:
+        self._mirrors.restore()
+        self._names.restore()
+        self._owner = None
 
     def _provide_undeclared(self, alias: str) -> None:
-        """Make a database that code has opened outside of what the tests declare."""
+        """Make a database that code has opened, unless it exists."""
         with self._lock:
-            layout = plan_layout([alias], self._signatures)
-            self._mirrors.redirect(layout.mirrors)
-            user = self.current_test()
-            for database in layout.databases:
-                if database.alias not in self._real_names:
-                    self._check_name(database)
-                    self._make(database, how="kept" if self.keepdb else "created")
-                    self._keep_open(database)
-                    if user and not self._making:  # else a check or migration has used it
-                        self.undeclared[database.alias] = user
+            for database in plan_layout([alias], self._signatures).databases:
+                if not self._is_made(database):
+                    self._make(database)
+
+    def _note_undeclared(self, alias: str) -> None:
+        """Remember the test that has used a database without declaring it."""
+        user = self.current_test()
+        if self._making or not user:  # a migration, a check, or the project's own runner
+            self.guard.watched.add(alias)
+        else:
+            self.undeclared.setdefault(primary_of(alias), user)
+
+    def _is_made(self, database: TestDatabase) -> bool:
+        """Whether the database exists, is being made, or was made by the project's runner."""
+        alias = database.alias
+        return alias in self._made or alias in self._making or alias in self._names.begun
+
+    def _make(self, database: TestDatabase, rebuilt: bool = False) -> None:
+        connection = connections[database.alias]
+        keep = self.keepdb and not rebuilt
+        started = time.monotonic()
+        self._making.append(database.alias)
+        try:
+            with (
+                self.guard.admitting(database.alias),
+                self.time_keeper.timed(f"  Creating {database.alias!r}"),
+            ):
+                self._create(database, keepdb=keep)
+        finally:
+            self._making.pop()
+        self._made[database.alias] = database
+        self._keep_open(database)
+        if self.debug_sql:
+            for each in connections.all():
+                each.force_debug_cursor = True
+        how = "rebuilt" if rebuilt else "kept" if keep else "created"
+        name = str(connection.settings_dict["NAME"])
+        self.emit(DatabaseReady(database.alias, name, how, time.monotonic() - started))
+
+    def _create(self, database: TestDatabase, *, keepdb: bool) -> None:
+        connection = connections[database.alias]
+        test_settings = connection.settings_dict["TEST"]
+        migrate = test_settings["MIGRATE"]
+        test_settings["MIGRATE"] = migrate and self.migrate
+        try:
+            connection.creation.create_test_db(
+                verbosity=self.verbosity,
+                autoclobber=not self.interactive,
+                keepdb=keepdb,
+                **CREATE_TEST_DB_ARGUMENTS,
+            )
+        except BaseException:
+            if database.alias in self._names.begun:
+                self._destroy(database, keepdb=keepdb)
+            raise
+        finally:
+            test_settings["MIGRATE"] = migrate
 
     def _keep_open(self, database: TestDatabase) -> None:
         """An in-memory database lives as long as a connection; this thread's may end first."""
         connection = connections[database.alias]
-        if in_memory(connection) and threading.current_thread() is not threading.main_thread():
+        if in_memory(connection) and threading.get_ident() != self._owner:
             keeper = connection.copy()
             keeper.connect()
-            self._keepers.append(keeper)
+            self._keepers[database.alias] = keeper
 
-    def _make(self, database: TestDatabase, how: str) -> None:
-        connection = connections[database.alias]
-        real_name = connection.settings_dict["NAME"]
-        if not self.migrate:
-            connection.settings_dict["TEST"]["MIGRATE"] = False
-        started = time.monotonic()
-        self._making += 1
-        with (
-            self.guard.admitting(database.alias),
-            self.time_keeper.timed(f"  Creating {database.alias!r}"),
-        ):
-            try:
-                connection.creation.create_test_db(
-                    verbosity=self.verbosity,
-                    autoclobber=not self.interactive,
-                    keepdb=how == "kept",
-                    **CREATE_TEST_DB_ARGUMENTS,
-                )
-            except BaseException:
-                self._remove_half_made(database, real_name)
-                raise
-            finally:
-                self._making -= 1
-            for alias in database.aliases:
-                self._real_names[alias] = real_name
-            for alias in database.aliases[1:]:
-                connections[alias].creation.set_as_test_mirror(connection.settings_dict)
-            self._mirrors.refresh()
-        if self.debug_sql:
-            for each in connections.all():
-                each.force_debug_cursor = True
-        name = str(connection.settings_dict["NAME"])
-        self.emit(DatabaseReady(database.alias, name, how, time.monotonic() - started))
-
-    def _remove_half_made(self, database: TestDatabase, real_name: Any) -> None:
-        connection = connections[database.alias]
-        if connection.settings_dict["NAME"] != real_name and not self.keepdb:
-            for alias in database.aliases:
-                self._real_names[alias] = real_name
-            self._destroy(database, keepdb=False)
-
-    def _remake(self, database: TestDatabase) -> None:
-        users = [self.undeclared.pop(a) for a in database.aliases if a in self.undeclared]
+    def _discard(self, dirty: str) -> None:
+        """Destroy all databases, of which ``dirty`` is needed as migrations leave it."""
         if self.verbosity >= 1:
-            connections[database.alias].creation.log(
-                f"Test database {database.alias!r} is made anew: {users[0]} used it without "
+            connections[dirty].creation.log(
+                f"Test database {dirty!r} is made anew: {self.undeclared[dirty]} used it without "
                 "declaring it, outside of any isolation."
             )
-        self._destroy(database, keepdb=False)
-        self._make(database, how="rebuilt")
+        for database in reversed(list(self._made.values())):
+            self._destroy(database, keepdb=False)
+        self.undeclared.clear()
 
     def _destroy(self, database: TestDatabase, *, keepdb: bool) -> None:
         connection = connections[database.alias]
-        real_name = self._real_names[database.alias]
-        if not keepdb:
-            # Django's close() leaves in-memory databases open.
-            BaseDatabaseWrapper.close(connection)
-        try:
-            with self.guard.admitting(database.alias):
-                connection.creation.destroy_test_db(real_name, self.verbosity, keepdb)
-        finally:
-            for alias in database.aliases:
-                connections.settings[alias]["NAME"] = self._real_names.pop(alias)
-                connections[alias].settings_dict["NAME"] = real_name
+        self._made.pop(database.alias, None)
+        self._keepers.pop(database.alias, None)
+        with self.guard.admitting(database.alias):
+            if not keepdb or in_memory(connection):
+                self.guard.close_opened(database.alias)
+                end_sessions(connection)
+            name = connection.settings_dict["NAME"]
+            connection.creation.destroy_test_db(name, self.verbosity, keepdb)
+        self._names.begun.discard(database.alias)
+        for alias in database.aliases:
+            vars(connections[alias]).pop("_test_serialized_contents", None)
 
     def _serialize_content(self, database: TestDatabase) -> None:
         for alias in database.aliases:
@@ -206,27 +249,16 @@ class Provisioner:
                 content = connection.creation.serialize_db_to_string()
                 connection._test_serialized_contents = content  # type: ignore[attr-defined]
 
-    def _database_of(self, alias: str) -> TestDatabase:
-        (database,) = (
-            database
-            for database in plan_layout(self._real_names, self._signatures).databases
-            if alias in database.aliases
-        )
-        return database
-
-    def _check_name(self, database: TestDatabase) -> None:
+    def _check_name(self, alias: str) -> None:
         """Refuse a test database whose name is that of a configured, real one."""
-        connection = connections[database.alias]
-        creation: Any = connection.creation
-        test_name = creation._get_test_db_name()
-        settings_dict = connection.settings_dict
-        if database.alias in self._real_names:
-            return
-        probe = connection.copy()
-        probe.settings_dict = {**settings_dict, "NAME": test_name}
-        if not in_memory(probe) and self.guard.is_real(probe):
+        connection = connections[alias]
+        if self.guard.is_real(connection):
+            host = connection.settings_dict["HOST"] or "localhost"
+            name = name_of(connection)
+            remedy = f'Give it a name of its own in DATABASES["{alias}"]["TEST"]["NAME"].'
+            if name != connection.settings_dict["NAME"]:
+                remedy = f'Put it into NAME, not into DATABASES["{alias}"]["OPTIONS"].'
             raise UnsafeDatabaseError(
-                f"The test database of alias {database.alias!r} has the name of a real database: "
-                f"{test_name!r} on {settings_dict['HOST'] or 'localhost'}. "
-                'Give it a name of its own in DATABASES["…"]["TEST"]["NAME"].'
+                f"The test database of alias {alias!r} has the name of a real database: "
+                f"{str(name)!r} on {host}. {remedy}"
             )

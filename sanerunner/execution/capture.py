@@ -11,7 +11,8 @@ class CappedText:
     """Text of which at most ``limit`` characters are kept: the beginning and the end."""
 
     def __init__(self, limit: int) -> None:
-        self._half = max(limit // 2, 1)
+        self._head_limit = (limit + 1) // 2
+        self._tail_limit = limit // 2
         self._head: list[str] = []
         self._head_size = 0
         self._tail: list[str] = []
@@ -19,7 +20,7 @@ class CappedText:
         self._dropped = 0
 
     def add(self, text: str) -> None:
-        room = self._half - self._head_size
+        room = self._head_limit - self._head_size
         if room > 0:
             self._head.append(text[:room])
             self._head_size += len(self._head[-1])
@@ -27,19 +28,19 @@ class CappedText:
         if text:
             self._tail.append(text)
             self._tail_size += len(text)
-            if self._tail_size > 2 * self._half:
+            if self._tail_size > 2 * self._tail_limit:
                 self._trim()
 
     def _trim(self) -> None:
         tail = "".join(self._tail)
-        excess = max(len(tail) - self._half, 0)
+        excess = max(len(tail) - self._tail_limit, 0)
         self._dropped += excess
         self._tail = [tail[excess:]]
         self._tail_size = len(self._tail[0])
 
     def take(self) -> str:
         """Return what was kept, with a note where characters were left out; start afresh."""
-        if not self._head:
+        if not self._head and not self._dropped:
             return ""
         self._trim()
         note = f"\n[{self._dropped:,} characters left out]\n" if self._dropped else ""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..collection.stages import PlannedStage
 from ..events import Event, WorkerStarted
-from ..plugins import PluginManager
+from ..plugins import PluginManager, tear_down
 from .capture import OutputCapture
 from .results import EventResult
 from .suite import FixtureSuite
@@ -71,8 +71,7 @@ class SerialExecutor:
             self._capture.stop()
 
     def finish(self) -> None:
-        for teardown in self._teardowns:
-            teardown(worker=0)
+        tear_down(self._teardowns, worker=0)
 
     @property
     def should_stop(self) -> bool:

@@ -18,7 +18,7 @@ from ..events import (
     TestFinished,
     TestInfo,
 )
-from ..plugins import PluginManager
+from ..plugins import PluginManager, tear_down
 from .executors import Executor
 
 INTERRUPTED = "interrupted"
@@ -78,6 +78,7 @@ class TestRun:
             finally:
                 self._executor.finish()
         except BaseException as error:
+            self._failed = True
             self.stopped_by = self.stopped_by or f"{type(error).__name__}: {error}"
             raise
         finally:
@@ -95,26 +96,28 @@ class TestRun:
             return
         started = time.monotonic()
         self._stage_failed = False
-        teardowns = self._prepare_stage(stage)
         self._bus.emit(StageStarted(stage.name, len(stage.tests), time.time()))
         try:
-            self._executor.run_stage(stage)
-        except KeyboardInterrupt:
-            self.interrupted = True
+            teardowns = self._prepare_stage(stage)
+            try:
+                self._executor.run_stage(stage)
+            except KeyboardInterrupt:
+                self.interrupted = True
+            finally:
+                tear_down(teardowns, stage=stage.name)
+        except BaseException:
+            self._stage_failed = True
+            raise
         finally:
-            for teardown in teardowns:
-                teardown(stage=stage.name)
-            self._note_why_stopped(stage)
-            self._leave_out(
-                [planned.info for planned in stage.tests if planned.info.id in self._pending]
-            )
-            self._bus.emit(
-                StageFinished(
-                    stage.name,
-                    successful=not self._stage_failed and not self.interrupted,
-                    duration=time.monotonic() - started,
-                )
-            )
+            self._end_stage(stage, time.monotonic() - started)
+
+    def _end_stage(self, stage: PlannedStage, duration: float) -> None:
+        self._note_why_stopped(stage)
+        self._leave_out(
+            [planned.info for planned in stage.tests if planned.info.id in self._pending]
+        )
+        successful = not self._stage_failed and not self.interrupted
+        self._bus.emit(StageFinished(stage.name, successful=successful, duration=duration))
 
     def _prepare_stage(self, stage: PlannedStage) -> list[Callable[..., None]]:
         try:
@@ -127,6 +130,8 @@ class TestRun:
             raise
 
     def _note_why_stopped(self, stage: PlannedStage) -> None:
+        if self.stopped_by:
+            return
         by_failfast = self._failfast and self._stage_failed
         if self.interrupted or (self._executor.should_stop and not by_failfast):
             self.interrupted = True

@@ -16,8 +16,9 @@ from ..eventbus import EventBus
 from ..plugins import PluginManager
 from .capture import OutputCapture
 from .executors import SerialExecutor
-from .results import EventResult, ExcInfo, RunResult
+from .results import EventResult, ExcInfo
 from .run import TestRun
+from .runresult import RunResult
 from .sql import QueryLog
 
 

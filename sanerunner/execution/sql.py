@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from django.db import connections
+
+from ..compat import format_debug_sql
 
 
 class QueryLog(logging.Handler):
@@ -30,8 +31,7 @@ class QueryLog(logging.Handler):
         sql = getattr(record, "sql", None)
         if alias in connections and sql:
             duration = getattr(record, "duration", 0.0)
-            operations: Any = connections[alias].ops
-            formatted = operations.format_debug_sql(str(sql))
+            formatted = format_debug_sql(connections[alias].ops, str(sql))
             params = getattr(record, "params", None)
             self._lines.append(f"({duration:.3f}) {formatted}; args={params}; alias={alias}")
         else:

@@ -12,6 +12,9 @@ from ..collection.stages import PlannedTest
 from ..plugins import Hook, PluginManager
 from .results import EventResult
 
+# unittest lets SystemExit from a fixture end the process, perhaps with success.
+PROBLEMS = (Exception, SystemExit)
+
 
 class FixtureSuite(unittest.TestSuite):
     """unittest's own handling of fixtures, with the plugins' hooks around classes and tests.
@@ -59,23 +62,29 @@ class FixtureSuite(unittest.TestSuite):
             teardowns = self._plugins.set_up("test", test=test)
         except unittest.SkipTest as skip:
             result.addSkip(test, str(skip))
-        except Exception:
+        except PROBLEMS:
             result.addError(test, sys.exc_info())
         else:
             try:
                 test(result)
+            except SystemExit:  # from Django's own set-up of the test
+                result.addError(test, sys.exc_info())
             finally:
                 for teardown in teardowns:
                     try:
                         teardown(test=test)
-                    except Exception:
+                    except PROBLEMS:
                         result.addError(test, sys.exc_info())
         result.end()
 
     def _handleModuleFixture(self, test: Any, result: Any) -> None:
         if self._get_previous_module(result) != type(test).__module__:  # type: ignore[attr-defined]
             result.fixture_passed("setUpModule")
-        super()._handleModuleFixture(test, result)  # type: ignore[misc]
+        try:
+            super()._handleModuleFixture(test, result)  # type: ignore[misc]
+        except SystemExit:
+            result._moduleSetUpFailed = True
+            result.fixture_failed("setUpModule", type(test).__module__, sys.exc_info())
 
     def _handleClassSetUp(self, test: Any, result: Any) -> None:
         test_class: Any = type(test)
@@ -89,22 +98,31 @@ class FixtureSuite(unittest.TestSuite):
                 test_class._classSetupFailed = True
                 result.fixture_skipped("setUpClass", str(skip))
                 return
-            except Exception:
+            except PROBLEMS:
                 test_class._classSetupFailed = True
                 result.fixture_failed("setUpClass", dotted_name(test_class), sys.exc_info())
                 return
-        super()._handleClassSetUp(test, result)  # type: ignore[misc]
+        try:
+            super()._handleClassSetUp(test, result)  # type: ignore[misc]
+        except SystemExit:
+            test_class._classSetupFailed = True
+            result.fixture_failed("setUpClass", dotted_name(test_class), sys.exc_info())
+            test_class.doClassCleanups()
 
     def _tearDownPreviousClass(self, test: Any, result: Any) -> None:
         previous: Any = getattr(result, "_previousTestClass", None)
         if previous is type(test):
             return
-        super()._tearDownPreviousClass(test, result)  # type: ignore[misc]
+        try:
+            super()._tearDownPreviousClass(test, result)  # type: ignore[misc]
+        except SystemExit:
+            result.fixture_failed("tearDownClass", dotted_name(previous), sys.exc_info())
+            previous.doClassCleanups()
         teardowns, self._class_teardowns = self._class_teardowns, []
         for teardown in teardowns:
             try:
                 teardown(test_class=previous)
-            except Exception:
+            except PROBLEMS:
                 result.fixture_failed("tearDownClass", dotted_name(previous), sys.exc_info())
 
     @staticmethod
