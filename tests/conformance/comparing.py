@@ -61,12 +61,11 @@ def labels_of(differences: Iterable[Difference]) -> list[str]:
     return list(labels)
 
 
-def unstable(differences: Iterable[Difference], first: Record, second: Record) -> set[str]:
-    """The ids that Django's own runner judged differently when it ran them again."""
-    return {
+def changed(differences: Iterable[Difference], again: Record) -> list[str]:
+    """The ids that Django's own runner judged differently in the record ``again``."""
+    return [
         difference.id
         for difference in differences
-        if difference.id in second.entries
-        and second.entries[difference.id].verdict != difference.stock.verdict
-        and difference.id in first.entries
-    }
+        if difference.id in again.entries
+        and again.entries[difference.id].verdict != difference.stock.verdict
+    ]

@@ -23,6 +23,7 @@ from test_sqlite import *
 
 TEST_RUNNER = {runner!r}
 CONFORMANCE_RECORD = {record!r}
+CONFORMANCE_ORDER = {order!r}
 """
 
 SANE_SETTINGS = """\
@@ -72,6 +73,7 @@ class Side:
     labels: list[str]
     database: str = "sqlite"
     options: list[str] = field(default_factory=list)  # of runtests.py
+    order: Path | None = None  # a record in whose order the stock runner shall run the tests
     seconds: float = 0.0
     returncode: int | None = None
 
@@ -140,7 +142,11 @@ class Side:
         return "\n".join(text.splitlines()[-lines:])
 
     def _write_settings(self) -> None:
-        text = SETTINGS.format(runner=RUNNERS[self.runner], record=str(self.record_path))
+        text = SETTINGS.format(
+            runner=RUNNERS[self.runner],
+            record=str(self.record_path),
+            order=str(self.order or ""),
+        )
         text += database_settings(self.database, self.name)
         if self.runner == "sane":
             text += SANE_SETTINGS

@@ -66,7 +66,8 @@ class RecordWriter:
 def first_line(text: str) -> str:
     """The first line of ``text`` that holds anything, shortened."""
     lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line), "")[:200]
+    found = next((line for line in lines if line), "")[:200]
+    return found.encode("ascii", "backslashreplace").decode()
 
 
 @dataclass
@@ -102,11 +103,23 @@ class Record:
     def _add_fixture(self, line: dict[str, Any]) -> None:
         fixture, _, owner = line["name"].rstrip(")").partition(" (")
         if fixture.startswith("tearDown"):
+            if line["verdict"] == "skipped":  # too late: no test is skipped by it
+                return
             _give(self.entries.setdefault(line["name"], Entry(owner)), line)
             return
         for entry in self.entries.values():
             if owner in (entry.class_name, entry.module):
                 _give(entry, line)
+
+
+def execution_order(path: Path) -> dict[str, int]:
+    """Return each test id of the record at ``path`` -> its place in the order of verdicts."""
+    order: dict[str, int] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if line["line"] == "verdict":
+            order.setdefault(line["id"], len(order))
+    return order
 
 
 def _give(entry: Entry, line: dict[str, Any]) -> None:

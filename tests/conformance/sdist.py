@@ -27,6 +27,10 @@ def download(cache: Path) -> Path:
     """Return the source distribution of the installed Django, fetched once into ``cache``."""
     version = django.__version__
     folder = cache / "sdist"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PreparationError(f"The cache cannot be made: {error}") from error
     found = _archive(folder, version)
     if found is None:
         print(f"Downloading the source distribution of Django {version} …", flush=True)

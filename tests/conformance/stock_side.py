@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unittest
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from unittest.util import strclass
 
 from django.conf import settings
 from django.test.runner import DiscoverRunner
 from django.test.utils import iter_test_cases  # type: ignore[attr-defined]
-from recording import RecordWriter
+from recording import RecordWriter, execution_order
 
 NAME = "_conformance_name"  # attribute of a test whose id is not the only one of its kind
 
@@ -91,7 +92,18 @@ class StockRunner(DiscoverRunner):
                 setattr(test, NAME, f"{test.id()}[{seen[test.id()]}]")
             name = getattr(test, NAME, test.id())
             writer().collected(name, strclass(type(test)), type(test).__module__)
+        if settings.CONFORMANCE_ORDER:
+            suite = self._ordered(suite)
         return super().run_suite(suite, **kwargs)
+
+    def _ordered(self, suite: Any) -> Any:
+        """The suite in the order of another run; tests that it had not come last."""
+        order = execution_order(Path(settings.CONFORMANCE_ORDER))
+        tests = sorted(
+            iter_test_cases(suite),
+            key=lambda test: order.get(getattr(test, NAME, test.id()), len(order)),
+        )
+        return self.test_suite(tests)
 
     def run_tests(self, test_labels: Any, **kwargs: Any) -> int:
         failures = super().run_tests(test_labels, **kwargs)
