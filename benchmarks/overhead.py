@@ -57,7 +57,9 @@ def main() -> None:
             "SaneRunner": manage(folder, "test", SANE),
             "SaneRunner --select=unit": manage(folder, "test", SANE, "--select=unit"),
         }
-        print(table("one unit test", compare(sides, rounds * 3), "DiscoverRunner", "ms"), end="\n\n")
+        print(
+            table("one unit test", compare(sides, rounds * 3), "DiscoverRunner", "ms"), end="\n\n"
+        )
 
     files = {
         "app/large.py": LARGE_IMPORTS.replace("{objects}", "1_000_000"),
@@ -69,7 +71,9 @@ def main() -> None:
             "SaneRunner": manage(folder, "test", SANE),
             "SaneRunner --no-freeze-gc": manage(folder, "test", SANE, "--no-freeze-gc"),
         }
-        print(table("allocating beside 3,000,000 objects", compare(sides, rounds), "DiscoverRunner"))
+        print(
+            table("allocating beside 3,000,000 objects", compare(sides, rounds), "DiscoverRunner")
+        )
 
 
 if __name__ == "__main__":
