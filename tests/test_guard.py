@@ -119,6 +119,9 @@ class GuardTest(unittest.TestCase):
         patch = mock.patch.object(guard_module, "connections", self.connections)
         patch.start()
         self.addCleanup(patch.stop)
+        outer: Any = mock.patch.object(ConnectionGuard._installed[-1], "watched", set())
+        outer.start()  # the suite's own guard would take these connections for its own
+        self.addCleanup(outer.stop)
         self.provided: list[str] = []
         self.noticed: list[str] = []
         self.guard = ConnectionGuard(self.provide, self.noticed.append)
@@ -131,7 +134,7 @@ class GuardTest(unittest.TestCase):
 
     def opened(self, wrapper: BaseDatabaseWrapper) -> str:
         """Return the name of the file that ``wrapper`` opens; it is closed after the test."""
-        self.addCleanup(wrapper.close)
+        self.addCleanup(BaseDatabaseWrapper.close, wrapper)  # SQLite's leaves memory open
         return self.file_of(wrapper)
 
     def file_of(self, wrapper: BaseDatabaseWrapper) -> str:
@@ -211,7 +214,7 @@ class GuardTest(unittest.TestCase):
             self.provide(alias)
             if default.connection is None:
                 default.connect()
-                self.first = default.connection
+                self.first: Any = default.connection
 
         self.guard._provide = provide
         self.assertEqual(self.opened(default), "test_default")

@@ -11,6 +11,7 @@ from unittest import mock
 from urllib.request import urlopen
 
 from django.db import IntegrityError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import (
@@ -20,7 +21,7 @@ from django.test import (
     TransactionTestCase,
     override_settings,
 )
-from django.test.testcases import DatabaseOperationForbidden
+from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 from django.urls import path
 
 from sanerunner.databases import mirrors
@@ -52,7 +53,8 @@ def in_thread(function: Callable[[], Any]) -> Any:
         except BaseException as error:
             errors.append(error)
         finally:
-            connections.close_all()
+            for each in connections.all(initialized_only=True):
+                BaseDatabaseWrapper.close(each)  # SQLite's leaves those in memory open
 
     thread = threading.Thread(target=target)
     thread.start()
@@ -96,13 +98,16 @@ class UncommittedTest(TestCase):
                 self.assertEqual(names(inner), ["m-class"])
 
     def test_savepoints(self) -> None:
-        first = transaction.savepoint(using="replica")
+        default: Any = connections["default"]
+        replica: Any = connections["replica"]
+        first = replica.savepoint()
         add("a")
-        second = transaction.savepoint(using="default")
+        second = default.savepoint()
+        self.assertNotEqual(first, second)
         add("b", "replica")
-        transaction.savepoint_rollback(second, using="replica")
+        replica.savepoint_rollback(second)
         self.assertEqual(names("default"), ["m-a", "m-class"])
-        transaction.savepoint_rollback(first, using="default")
+        default.savepoint_rollback(first)
         self.assertEqual(names("replica"), ["m-class"])
 
     def test_broken_transaction_is_broken_for_both(self) -> None:
@@ -152,7 +157,7 @@ class UncommittedTest(TestCase):
     def test_wrapper_is_the_alias_own(self) -> None:
         mirror = connections["replica"]
         self.assertEqual(mirror.alias, "replica")
-        self.assertIsNot(mirror, connection._connections["default"])
+        self.assertIsNot(mirror, connections["default"])
         self.assertEqual(mirror.settings_dict["NAME"], connection.settings_dict["NAME"])
         self.assertEqual(mirror.settings_dict["TEST"]["MIRROR"], "default")
         self.assertEqual(mirror.vendor, connection.vendor)
@@ -401,7 +406,7 @@ class RestoredTest(SimpleTestCase):
             made.append(alias)
             return original(alias)
 
-        self.connections.create_connection = create  # type: ignore[assignment]
+        self.connections.create_connection = create  # type: ignore[method-assign]
         redirected = Mirrors()
         redirected.redirect({"replica": "default"})
         del self.connections["default"]
@@ -448,7 +453,6 @@ class WholeRunTest(unittest.TestCase):
                     from django.conf import settings
                     from django.db import connections
                     from django.db.backends.base.base import BaseDatabaseWrapper
-                    from django.db.backends.base.creation import BaseDatabaseCreation
                     from sanerunner import SaneRunner
 
                     def state():
@@ -470,7 +474,9 @@ class WholeRunTest(unittest.TestCase):
                             "methods": [
                                 vars(BaseDatabaseWrapper)[name]
                                 for name in ("connect", "cursor", "_cursor", "chunked_cursor")
-                            ] + [vars(BaseDatabaseCreation)["create_test_db"]],
+                            ],
+                            "creations": ["create_test_db" in vars(connections[a].creation)
+                                          for a in connections],
                         }
 
                     before = state()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import unittest
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+from .settings import mariadb, postgresql
 from .support.projects import InnerProject, Outcome, inner_project
 from .support.services import (
     databases_on,
@@ -741,6 +745,26 @@ class PostgreSQLTest(unittest.TestCase):
         outcome = project.test()
         self.assertEqual(outcome.returncode, 0, outcome.output)
         self.assertNotIn(f"test_{settings['NAME']}", databases_on(settings))
+
+
+class ServicesTest(unittest.TestCase):
+    """A server that is missing skips a test with the reason; in CI it is a failure."""
+
+    def test_missing_service(self) -> None:
+        services: Any = (
+            ("PostgreSQL", postgresql.DATABASES["default"], require_postgresql),
+            ("MariaDB", mariadb.DATABASES["default"], require_mariadb),
+        )
+        for service, settings, require in services:
+            missing = mock.patch.dict(settings, {"PORT": "1"})
+            for ci, raised in (("", unittest.SkipTest), ("true", AssertionError)):
+                with (
+                    self.subTest(service, ci=ci),
+                    missing,
+                    mock.patch.dict(os.environ, {"CI": ci}),
+                    self.assertRaisesRegex(raised, f"{service} is needed: ."),
+                ):
+                    require(self)
 
 
 class MariaDBTest(unittest.TestCase):

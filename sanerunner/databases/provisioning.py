@@ -196,7 +196,8 @@ class Provisioner:
         migrate = test_settings["MIGRATE"]
         test_settings["MIGRATE"] = migrate and self.migrate
         try:
-            connection.creation.create_test_db(
+            self._names.create(
+                connection.creation,
                 verbosity=self.verbosity,
                 autoclobber=not self.interactive,
                 keepdb=keepdb,

@@ -48,7 +48,7 @@ def databases_on(settings: Settings) -> set[str]:
 def _require(
     test: unittest.TestCase,
     service: str,
-    settings: Settings,
+    settings: Any,
     execute: Callable[..., list[Any]],
     purpose: str,
 ) -> Settings:
