@@ -17,7 +17,8 @@ from django.db.utils import ConnectionHandler
 from django.test import SimpleTestCase
 
 from sanerunner.databases import guard as guard_module
-from sanerunner.databases.guard import ConnectionGuard, RefusingCursor, identity, in_memory
+from sanerunner.databases.guard import ConnectionGuard, RefusingCursor
+from sanerunner.databases.vendors import identity, in_memory
 from sanerunner.exceptions import DatabaseInteractionError, UnsafeDatabaseError
 
 from .support.services import require_postgresql

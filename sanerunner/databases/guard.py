@@ -6,69 +6,17 @@ first, which is then made if there is none yet (Django opens the real one).
 
 from __future__ import annotations
 
-import gc
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
-from urllib.parse import unquote
 from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 
 from ..exceptions import DatabaseInteractionError, UnsafeDatabaseError
-
-Identity = tuple[str, str, str, str]
-
-LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
-DEFAULT_PORTS = {"postgresql": "5432", "mysql": "3306"}
-# OPTIONS that win over NAME.
-NAME_OPTIONS = {
-    "postgresql": ("dbname",),
-    "mysql": ("database", "db"),
-    "sqlite": ("database",),
-}
-
-
-def identity(connection: BaseDatabaseWrapper) -> Identity:
-    """Return what tells one database from another, however it is spelled: vendor, host, port
-    and name.
-    """
-    settings_dict, vendor = connection.settings_dict, connection.vendor
-    name = name_of(connection)
-    if vendor == "sqlite":
-        return (vendor, "", "", str(name) if in_memory(connection) else _path(str(name)))
-    if name is None and vendor == "postgresql":
-        name = "postgres"  # what Django opens to get at the server
-    host = str(settings_dict["HOST"] or "").lower()
-    port = str(settings_dict["PORT"] or DEFAULT_PORTS.get(vendor, ""))
-    return (vendor, "localhost" if host in LOCAL_HOSTS else host, port, str(name or ""))
-
-
-def in_memory(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the database of ``connection`` exists only inside this process."""
-    check: Callable[[Any], bool] | None = getattr(connection.creation, "is_in_memory_db", None)
-    return check is not None and check(name_of(connection) or "")
-
-
-def name_of(connection: BaseDatabaseWrapper) -> Any:
-    """Return the name that ``connection`` opens: NAME, unless OPTIONS has one."""
-    name = connection.settings_dict["NAME"]
-    for option in NAME_OPTIONS.get(connection.vendor, ()):
-        name = connection.settings_dict["OPTIONS"].get(option, name)
-    return name
-
-
-def _path(name: str) -> str:
-    """The file that SQLite opens for ``name``, which may be a URI."""
-    if name.startswith("file:"):
-        name = unquote(name.removeprefix("file:").partition("?")[0])
-        if name.startswith("//"):
-            name = "/" + name[2:].partition("/")[2]
-    return os.path.normcase(os.path.realpath(name))
-
+from .vendors import Identity, identity, in_memory, vendor_of
 
 # What SimpleTestCase replaces on the connections that a class must not use.
 BLOCKED_METHODS = ("connect", "temporary_connection", "cursor", "chunked_cursor")
@@ -95,7 +43,7 @@ class ConnectionGuard:
         self._originals: dict[str, Callable[..., Any]] = {}
         self._admitted = threading.local()
         self._opened: WeakSet[BaseDatabaseWrapper] = WeakSet()
-        self._stale: WeakSet[BaseDatabaseWrapper] = WeakSet()
+        self._nested = False
         self._refused_by: str | None = None
 
     def install(self) -> None:
@@ -103,7 +51,8 @@ class ConnectionGuard:
 
         Raises UnsafeDatabaseError where one of them is in a transaction.
         """
-        if not self._installed:  # else they are another run's, to its test databases
+        self._nested = bool(self._installed)
+        if not self._nested:  # else they are another run's, to its test databases
             self._close_connections()
         for alias in connections:
             if not in_memory(connections[alias]):
@@ -178,14 +127,17 @@ class ConnectionGuard:
         own = connections[alias]
         alive = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
         for connection in list(self._opened):
-            in_use = vars(connection)["_thread_ident"] in alive and connection.vendor != "sqlite"
+            in_use = (
+                vars(connection)["_thread_ident"] in alive
+                and not vendor_of(connection).closes_across_threads
+            )
             if identity(connection) == identity(own) and not in_use:
                 connection.inc_thread_sharing()
                 BaseDatabaseWrapper.close(connection)  # SQLite's leaves it open
                 connection.dec_thread_sharing()
 
     def _close_connections(self) -> None:
-        """Close this thread's connections, and note the open ones that are not its own."""
+        """Close this thread's connections; others are closed when they are used next."""
         own = connections.all(initialized_only=True)
         for connection in own:
             if connection.in_atomic_block:
@@ -199,7 +151,6 @@ class ConnectionGuard:
             close_pool = getattr(connection, "close_pool", None)  # PostgreSQL: of all threads
             if close_pool is not None:
                 close_pool()
-        self._stale.update(each for each in _all_connections() if each.connection is not None)
 
     def _replace(self, name: str, check: Callable[..., Any]) -> None:
         original = getattr(BaseDatabaseWrapper, name)
@@ -222,9 +173,9 @@ class ConnectionGuard:
         else:
             self._redirect(connection)
             self._refuse_real(connection)
+        self._opened.add(connection)  # opening it sends queries
         if connection.connection is before:  # else the making of the database has opened it
             original(connection)
-        self._opened.add(connection)
 
     def _redirect(self, connection: BaseDatabaseWrapper) -> None:
         """Point a connection to a configured database at the test database."""
@@ -260,6 +211,13 @@ class ConnectionGuard:
             self.watched.discard(alias)
             self._notice(alias)
 
+    def _reopen(self, connection: BaseDatabaseWrapper) -> None:
+        """Close a connection that was opened before the run, so that it opens anew."""
+        if not self._nested:
+            if connection.in_atomic_block:
+                self._refuse_real(connection)
+            BaseDatabaseWrapper.close(connection)
+
     def _cursor(
         self,
         original: Callable[..., Any],
@@ -271,19 +229,10 @@ class ConnectionGuard:
             return RefusingCursor(self._refused_by, connection.alias)
         if connection.alias in self.watched and connection is connections[connection.alias]:
             self._use(connection.alias)
-        if self._stale and connection in self._stale:
-            self._stale.discard(connection)
-            if connection.in_atomic_block:
-                self._refuse_real(connection)
-            BaseDatabaseWrapper.close(connection)
+        session = vars(connection).get("_primary", connection)  # a mirror's is its primary's
+        if session.connection is not None and session not in self._opened:
+            self._reopen(session)
         return original(connection, *args, **kwargs)
-
-
-def _all_connections() -> Iterable[BaseDatabaseWrapper]:
-    """Every wrapper of this process, of whichever thread; also those that nothing registers."""
-    for candidate in gc.get_objects():
-        if issubclass(type(candidate), BaseDatabaseWrapper):  # isinstance() asks the object
-            yield candidate
 
 
 class RefusingCursor:

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
 from ..exceptions import UnsafeDatabaseError
-from .guard import ConnectionGuard, in_memory, name_of
+from .guard import ConnectionGuard
 from .layout import (
     Layout,
     Signatures,
@@ -26,7 +26,7 @@ from .layout import (
 )
 from .mirrors import Mirrors
 from .names import TestNames
-from .sessions import end_sessions
+from .vendors import in_memory, vendor_of
 
 
 class Provisioner:
@@ -236,7 +236,7 @@ class Provisioner:
         with self.guard.admitting(database.alias):
             if not keepdb or in_memory(connection):
                 self.guard.close_opened(database.alias)
-                end_sessions(connection)
+                vendor_of(connection).end_sessions(connection)
             name = connection.settings_dict["NAME"]
             connection.creation.destroy_test_db(name, self.verbosity, keepdb)
         self._names.begun.discard(database.alias)
@@ -255,7 +255,7 @@ class Provisioner:
         connection = connections[alias]
         if self.guard.is_real(connection):
             host = connection.settings_dict["HOST"] or "localhost"
-            name = name_of(connection)
+            name = vendor_of(connection).name(connection)
             remedy = f'Give it a name of its own in DATABASES["{alias}"]["TEST"]["NAME"].'
             if name != connection.settings_dict["NAME"]:
                 remedy = f'Put it into NAME, not into DATABASES["{alias}"]["OPTIONS"].'
