@@ -29,6 +29,10 @@ class UnsafeDatabaseError(DatabaseConfigurationError):
     """A run would have written to a database that is not a test database."""
 
 
+class RewindError(Exception):
+    """A test database could not be put back to a state; it must not be used again."""
+
+
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
     """Return "unknown kind 'untit' (did you mean 'unit'?); known: unit, database"."""
     choices = [str(choice) for choice in known]

@@ -76,6 +76,11 @@ def vendor_of(connection: BaseDatabaseWrapper) -> Vendor:
     return _vendor(connection.vendor)
 
 
+def name_of(connection: BaseDatabaseWrapper) -> Any:
+    """Return the name of the database that ``connection`` opens."""
+    return vendor_of(connection).name(connection)
+
+
 def identity(connection: BaseDatabaseWrapper) -> Identity:
     """Return what tells the database of ``connection`` from another."""
     return vendor_of(connection).identity(connection)
