@@ -1,0 +1,254 @@
+"""Finds what differs from a state, and the sessions that are in the way."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..operations import LeakedSession
+from .catalog import Layout, SequenceItem, Table
+from .schema import Stamp, differences, read_digests
+from .session import LOCK_NOT_AVAILABLE, Session, close_django, sqlstate
+from .state import Content, Counter, Digest, Rows, State
+from .watch import MARKS, SCHEMA_CHANGED, Watch
+
+#: How long sessions may take to finish what they do, and to end when they are told to.
+GRACE_SECONDS = 0.1
+END_MILLISECONDS = 2000
+
+_CHUNK = 800  # parts of a prepared statement
+_NO_RELATION = ("42P01", "42703", "XX000")
+
+_BUSY = """
+SELECT 2, pid::int8 FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend'
+ AND state IN ('active', 'idle in transaction', 'idle in transaction (aborted)',
+               'fastpath function call') AND pid <> pg_backend_pid()"""
+
+_LOCKED = """
+SELECT n.nspname || '.' || c.relname, n.nspname = %s, c.relname,
+ bool_or(l.mode <> 'AccessShareLock') FROM pg_locks l
+JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE l.pid = %s AND l.granted AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%'
+ AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+GROUP BY 1, 2, 3 ORDER BY 1"""
+
+
+class Scan:
+    """Prepared queries that return (kind, value) rows: what differs from some contents."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, session: Session, parts: Collection[str]) -> None:
+        self._session = session
+        self._names = []
+        pending = list(parts)
+        for start in range(0, len(pending), _CHUNK):
+            name = f"sane_scan_{next(self._numbers)}"
+            body = " UNION ALL ".join(pending[start : start + _CHUNK])
+            session.rows(f"PREPARE {name}(text) AS {body}")
+            self._names.append(name)
+
+    def run(self, xid32: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for name in self._names:
+            found += self._session.rows(f"EXECUTE {name}('{xid32}')")
+        return found
+
+    def close(self) -> None:
+        if not self._session.closed:
+            for name in self._names:
+                self._session.rows(f"DEALLOCATE {name}")
+
+
+def part(layout: Layout, index: int, content: Content) -> str:
+    """Return a query for (1, index) if the item does not have this content."""
+    item = layout.items[index]
+    row = f"SELECT 1, {index}::int8"
+    if isinstance(item, SequenceItem):
+        assert isinstance(content, Counter)
+        return (
+            f"{row} FROM {item.name} WHERE last_value <> {content.last_value}"
+            f" OR is_called <> {content.is_called}"
+        )
+    if content is None:
+        return f"{row} WHERE EXISTS (SELECT FROM ONLY {item.name})"
+    assert isinstance(content, Rows | Digest)
+    only = "ONLY " if isinstance(item, Table) else ""
+    return (
+        f"{row} FROM (SELECT count(*) AS n, min(age(xmin)) AS a FROM {only}{item.name}) AS q"
+        f" WHERE n <> {content.count} OR a < age($1::xid)"
+    )
+
+
+@dataclass
+class Findings:
+    """What a look at the database has found."""
+
+    items: set[int] = field(default_factory=set)
+    marks: set[int] = field(default_factory=set)  # what triggers have noted: OIDs of tables
+    schema: bool = False  # whether the schema may have changed
+    busy: list[int] = field(default_factory=list)  # process ids of sessions
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, int]]) -> Findings:
+        found = cls()
+        for kind, value in rows:
+            if kind == 0:
+                found.marks.add(value)
+                found.schema |= value == SCHEMA_CHANGED
+            elif kind == 1:
+                found.items.add(value)
+            else:
+                found.busy.append(value)
+        return found
+
+
+class Detector:
+    """Compares the database with states of one layout.
+
+    ``root`` has the contents that the prepared queries are made for; a state that differs from
+    it in a few items needs queries of its own for these only. ``notes``: there is a table for
+    what triggers note.
+    """
+
+    def __init__(
+        self, session: Session, layout: Layout, root: State, watch: Watch, *, notes: bool
+    ) -> None:
+        self._session = session
+        self._layout = layout
+        self._root = root.contents
+        self._watch = watch
+        self._notes = notes
+        self._full: Scan | None = None
+        self._quick: Scan | None = None
+        self._own: dict[tuple[State, bool], tuple[Scan, frozenset[int]]] = {}
+        self._stamp: Stamp | None = None
+
+    def use_stamp(self) -> None:
+        """Notice changes of the schema without event triggers; it is the known one now."""
+        if self._stamp is None:
+            self._stamp = Stamp(self._session)
+        else:
+            self._stamp.renew()
+
+    def look(self, state: State, *, full: bool) -> Findings:
+        """Return what differs from ``state``; unless ``full``, of watched tables the marks only.
+
+        Raises the driver's error where a table is locked or gone.
+        """
+        scan = self._scan(full=full)
+        own, different = self._own_scan(state, full=full)
+        found = Findings.of(scan.run(state.xid32))
+        if different:
+            found.items -= different
+            found.items.update(value for _, value in own.run(state.xid32))
+        if self._stamp is not None and self._stamp.changed():
+            found.schema = True
+        return found
+
+    def marked(self, oids: Iterable[int]) -> set[int]:
+        """Return the items that statements upon tables may have changed."""
+        return {index for oid in oids for index in self._layout.affects.get(oid, ())}
+
+    def schema_differences(self) -> list[str]:
+        return differences(self._layout.digests, read_digests(self._session))
+
+    def forget(self, state: State) -> None:
+        for key in [key for key in self._own if key[0] is state]:
+            self._own.pop(key)[0].close()
+
+    def watched_anew(self) -> None:
+        """Make the quick look anew: other tables are watched than before."""
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
+        for state in {state for state, _ in self._own}:
+            self.forget(state)
+
+    def _scan(self, *, full: bool) -> Scan:
+        """Return the prepared queries for all items, or without those that are watched."""
+        skipped = self._watch.tables | self._watch.counters
+        if full or not skipped:
+            if self._full is None:
+                self._full = self._prepare(frozenset(), [])
+            return self._full
+        if self._quick is None:
+            self._quick = self._prepare(skipped, self._watch.parts())
+        return self._quick
+
+    def _prepare(self, skipped: frozenset[int], parts: list[str]) -> Scan:
+        marks = [MARKS] if self._notes else []
+        seen = [index for index in range(len(self._layout.items)) if index not in skipped]
+        parts += [part(self._layout, index, self._root[index]) for index in seen]
+        return Scan(self._session, [_BUSY, *marks, *parts])
+
+    def _own_scan(self, state: State, *, full: bool) -> tuple[Scan, frozenset[int]]:
+        known = self._own.get((state, full))
+        if known is None:
+            different = frozenset(
+                index
+                for index, content in enumerate(state.contents)
+                if content != self._root[index] and (full or index not in self._watch.tables)
+            )
+            parts = [part(self._layout, index, state.contents[index]) for index in different]
+            known = self._own[state, full] = (Scan(self._session, parts), different)
+        return known
+
+
+def unreadable(error: BaseException) -> bool:
+    """Whether a query failed as a table or column that it names is gone."""
+    return sqlstate(error) in _NO_RELATION
+
+
+def locked(error: BaseException) -> bool:
+    """Whether a query failed as it could not get a lock in time."""
+    return sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
+def busy(session: Session) -> list[int]:
+    """Return the process ids of sessions that are in a transaction."""
+    return [pid for _, pid in session.rows(_BUSY)]
+
+
+def end_sessions(
+    session: Session, wrapper: BaseDatabaseWrapper, schema: str
+) -> list[LeakedSession]:
+    """End all sessions that stay in a transaction; tell which, with the tables of the schema.
+
+    Raises TimeoutError if one does not end.
+    """
+    ours = close_django_busy(session, wrapper, schema)
+    deadline = time.monotonic() + GRACE_SECONDS
+    pids = busy(session)
+    while pids and time.monotonic() < deadline:
+        time.sleep(GRACE_SECONDS / 10)
+        pids = [pid for pid in busy(session) if pid in pids]
+    leaked = [LeakedSession(str(pid), _tables_of(session, pid, schema)) for pid in pids]
+    for pid in pids:
+        session.rows("SELECT pg_terminate_backend(%s, %s)", [pid, END_MILLISECONDS])
+    remaining = set(busy(session)) & set(pids)
+    if remaining:
+        numbers = ", ".join(map(str, sorted(remaining)))
+        raise TimeoutError(f"PostgreSQL did not end the session {numbers}, left by a test.")
+    return [*ours, *leaked]
+
+
+def close_django_busy(
+    session: Session, wrapper: BaseDatabaseWrapper, schema: str
+) -> list[LeakedSession]:
+    """Close those of Django's own sessions that are in a transaction."""
+    tables = {pid: _tables_of(session, pid, schema) for pid in busy(session)}
+    closed = close_django(wrapper, list(tables))
+    return [LeakedSession(str(pid), tables[pid]) for pid in closed]
+
+
+def _tables_of(session: Session, pid: int, schema: str) -> tuple[str, ...]:
+    """Return the tables that a session has written or locked; if none, those it has read."""
+    found = session.rows(_LOCKED, [schema, pid])
+    written = [row for row in found if row[3]]
+    return tuple(row[2] if row[1] else row[0] for row in written or found)

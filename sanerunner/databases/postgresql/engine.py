@@ -1,0 +1,182 @@
+"""Detection and repair of one layout, over one pair of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..operations import LeakedSession
+from .catalog import Layout
+from .detection import Detector, Findings, end_sessions, locked, unreadable
+from .repair import Repairer
+from .schema import SCHEMA
+from .session import INSUFFICIENT_PRIVILEGE, Session, sqlstate
+from .state import State
+from .store import Store
+from .watch import CLEAR, MANY_TABLES, Watch
+
+_DETECTING = (
+    "SET search_path = pg_catalog; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+    " SET lock_timeout = '1s'"
+)
+_REPAIRING = "SET lock_timeout = '3s'"
+
+#: Every so many rewinds all is looked at, whatever the triggers say (they do not notice a
+#: ``setval(sequence, value, false)`` for a table that is not written).
+_AUDIT_EVERY = 50
+#: Triggers for all of many tables take longer to make than this many rewinds without them.
+_REWINDS_BEFORE_TRIGGERS = 10
+
+
+class Sessions:
+    """The two sessions. One alone would be slower: the setting that keeps triggers from firing
+    makes the server forget the plans of the prepared queries.
+    """
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        self.wrapper = wrapper
+        self.detecting = Session(wrapper, _DETECTING)
+        self.repairing = Session(wrapper, _REPAIRING)
+        self.replica = True  # may be told to run no triggers and check no keys
+        try:
+            self.repairing.rows("SET session_replication_role = replica")
+        except self.repairing.error as error:
+            if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                raise
+            self.replica = False
+        ((schema,),) = self.repairing.rows("SELECT coalesce(current_schema(), 'public')::text")
+        self.default_schema = str(schema)
+
+    @property
+    def lost(self) -> bool:
+        return self.detecting.closed or self.repairing.closed
+
+    def close(self) -> None:
+        self.detecting.close()
+        self.repairing.close()
+
+
+@dataclass
+class Look:
+    """What was found: items that may differ from a state, and a change of the schema."""
+
+    items: set[int]  # that do differ
+    marked: set[int] = field(default_factory=set)  # that may, as triggers have noted
+    noted: bool = False
+    schema: tuple[str, ...] = ()  # the objects that were made, changed or dropped
+    leaked: tuple[LeakedSession, ...] = ()
+
+
+class Engine:
+    """``root``: the state that the database contains when this object is made, or should."""
+
+    def __init__(self, sessions: Sessions, store: Store, layout: Layout, root: State) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._layout = layout
+        self._root = root
+        self._watch = Watch(sessions.repairing, layout)
+        self._detector = Detector(
+            sessions.detecting, layout, root, self._watch, notes=store.on_server
+        )
+        self._repairer = Repairer(sessions.repairing, store, layout, replica=sessions.replica)
+        self._checked = False  # whether all was looked at, and changes are noted since
+        self._stamped = False
+        self._rewinds = 0
+        self._garbage: set[str] = set()
+
+    def look(self, state: State, current: State | None, *, leaks: bool = True) -> Look:
+        """Return what may differ from ``state`` where the content was once that of ``current``.
+
+        Sessions that stay in a transaction are ended first, unless ``leaks`` is False.
+        """
+        moved = bool(self._watch.tables) and current is not state
+        full = not self._checked or moved or self._rewinds % _AUDIT_EVERY == _AUDIT_EVERY - 1
+        found, leaked = self._attempt(state, full=full, leaks=leaks)
+        noted = bool(found.marks)
+        if not self._checked or found.schema:
+            changes = tuple(self._detector.schema_differences())
+            if changes:
+                return Look(set(), schema=changes, leaked=leaked)
+            if not full:
+                found.items |= self._detector.look(state, full=True).items
+                full = True
+            self._watch.heal()
+        marked = set() if full else self._detector.marked(found.marks)
+        return Look(found.items | state.rewrite, marked - found.items, noted, (), leaked)
+
+    def _attempt(
+        self, state: State, *, full: bool, leaks: bool
+    ) -> tuple[Findings, tuple[LeakedSession, ...]]:
+        """Look; where sessions are in the way, end them and look again."""
+        try:
+            found = self._detector.look(state, full=full)
+            if not (leaks and found.busy):
+                return found, ()
+        except self._sessions.detecting.error as error:
+            if unreadable(error):
+                changed = Findings(schema=True)
+                if self._detector.schema_differences():
+                    return changed, self.end_sessions()
+            if not (leaks and locked(error)):
+                raise
+        leaked = self.end_sessions()
+        return self._detector.look(state, full=full), leaked
+
+    def end_sessions(self) -> tuple[LeakedSession, ...]:
+        """End all sessions that stay in a transaction."""
+        sessions = self._sessions
+        return tuple(end_sessions(sessions.detecting, sessions.wrapper, sessions.default_schema))
+
+    def repair(self, state: State, look: Look) -> set[int]:
+        """Make what was found that of ``state``, and forget what triggers have noted.
+
+        Return the items that did differ.
+        """
+        extra = []
+        if self._garbage:
+            names = ", ".join(f"{SCHEMA}.{name}" for name in sorted(self._garbage))
+            extra.append(f"DROP TABLE IF EXISTS {names}")
+        items = look.items | look.marked
+        if look.noted or (items and self._watch.tables):  # the repair is noted as well
+            extra.append(CLEAR)
+        if not items and not extra:
+            return set()
+        repaired = self._repairer.repair(state, items, extra)
+        if self._stamped and (repaired.altered or self._garbage):
+            self._detector.use_stamp()
+        self._garbage.clear()
+        return look.items | repaired.tables
+
+    def finish(self, states: Iterable[State]) -> None:
+        """End a rewind: watch what the next ones need watched."""
+        self._rewinds += 1
+        tables = self._watch.wanted(
+            [state.contents for state in states if state.layout is self._layout]
+        )
+        if len(tables) > MANY_TABLES and self._rewinds < _REWINDS_BEFORE_TRIGGERS:
+            tables = frozenset()
+        if self._store.on_server and self._watch.install(tables, self._root.contents):
+            self._detector.watched_anew()
+            self._stamped = False
+        if not self._watch.events and not self._stamped:
+            self._detector.use_stamp()
+            self._stamped = True
+        self._checked = True
+
+    def forget_marks(self) -> None:
+        """Forget what triggers have noted: a state is being captured."""
+        if self._store.on_server:
+            self._sessions.repairing.rows(CLEAR)
+
+    def captured(self) -> None:
+        """Go on from here: the shadows that were made are no change of the schema."""
+        if self._stamped:
+            self._detector.use_stamp()
+
+    def forget(self, state: State, garbage: Collection[str]) -> None:
+        """Let go of a state, and of shadows when the next repair is done."""
+        self._detector.forget(state)
+        self._garbage.update(garbage)

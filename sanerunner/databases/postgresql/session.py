@@ -1,0 +1,142 @@
+"""A connection of our own to a PostgreSQL test database, over psycopg 3 or psycopg2."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..vendors import identity
+
+INSUFFICIENT_PRIVILEGE = "42501"
+LOCK_NOT_AVAILABLE = "55P03"
+
+Row = tuple[Any, ...]
+
+# What roles or the database may have set, and what would get in the way here.
+_NEUTRAL = """
+SET client_min_messages = 'error'; SET statement_timeout = 0;
+SET idle_in_transaction_session_timeout = 0; SET synchronous_commit = off;
+SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed';
+SET row_security = off; SET sanerunner.own = 'on'
+"""
+
+
+class Session:
+    """A session in autocommit, apart from Django's; ``settings`` is SQL that it begins with."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper, settings: str) -> None:
+        database: Any = wrapper.Database  # type: ignore[attr-defined]  # that of this vendor
+        # psycopg2 gives the last of several results only, psycopg 3 all in turn.
+        self._multiple = not hasattr(database, "extensions")
+        parameters = wrapper.get_connection_params()
+        parameters.pop("cursor_factory", None)
+        if self._multiple:
+            parameters.update(cursor_factory=database.ClientCursor, prepare_threshold=None)
+        self.error: type[Exception] = database.Error
+        self._connection = database.connect(**parameters)
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+        #: How many rows each statement of the last call touched; empty where that is not known.
+        self.counts: list[int] = []
+        role = wrapper.settings_dict["OPTIONS"].get("assume_role")
+        if role:
+            self.rows(f"SET ROLE {wrapper.ops.quote_name(role)}")
+        self.rows(f"{_NEUTRAL}; {settings}")
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._connection.closed)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Execute ``sql``; return the rows of its last statement.
+
+        Several statements, separated by semicolons, are one transaction.
+        """
+        cursor = self._cursor
+        cursor.execute(sql, parameters or None)
+        self.counts = [cursor.rowcount] if self._multiple else []
+        while self._multiple and cursor.nextset():
+            self.counts.append(cursor.rowcount)
+        return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def transaction(self, mode: str = "") -> Iterator[None]:
+        """Make one transaction of several calls."""
+        self.rows(f"BEGIN {mode}")
+        try:
+            yield
+        except BaseException:
+            if not self.closed:
+                self.rows("ROLLBACK")
+            raise
+        self.rows("COMMIT")
+
+    def copy_out(self, source: str) -> bytes:
+        """Return the rows of ``source`` (a table with its columns, or a query in brackets)."""
+        sql = f"COPY {source} TO STDOUT"
+        if self._multiple:
+            with self._cursor.copy(sql) as copy:
+                return b"".join(copy)
+        buffer = io.BytesIO()
+        self._cursor.copy_expert(sql, buffer)
+        return buffer.getvalue()
+
+    def copy_in(self, target: str, rows: bytes) -> None:
+        """Add rows that ``copy_out()`` returned to ``target``, a table with its columns."""
+        sql = f"COPY {target} FROM STDIN"
+        if self._multiple:
+            with self._cursor.copy(sql) as copy:
+                copy.write(rows)
+        else:
+            self._cursor.copy_expert(sql, io.BytesIO(rows))
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return the SQLSTATE of an error of the driver, or of Django around one; "" if none."""
+    cause = error.__cause__ if error.__cause__ is not None else error
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return str(code or getattr(error, "sqlstate", None) or "")
+
+
+def django_sessions(wrapper: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
+    """Return this thread's wrappers that have a session open to the database of ``wrapper``."""
+    same = identity(wrapper)
+    others = [
+        other
+        for other in connections.all(initialized_only=True)
+        if other is not wrapper and identity(other) == same
+    ]
+    return [each for each in (wrapper, *others) if each.connection is not None]
+
+
+def close_django(wrapper: BaseDatabaseWrapper, pids: Sequence[int] | None = None) -> list[int]:
+    """Close this thread's sessions to the database (those of ``pids``); return their ids.
+
+    Also out of an atomic block: Django opens a new one when it is used next.
+    """
+    closed = []
+    for each in django_sessions(wrapper):
+        session: Any = each.connection
+        if session is None:  # a mirror shares the session of its primary
+            continue
+        pid = 0 if session.closed else session.info.backend_pid
+        if pids is not None and pid not in pids:
+            continue
+        closed.append(pid)
+        each.close()
+        if each.in_atomic_block:
+            session.close()
+            each.connection = None
+            each.in_atomic_block = each.closed_in_transaction = each.needs_rollback = False
+    close_pool = getattr(wrapper, "close_pool", None)
+    if pids is None and close_pool is not None:
+        close_pool()
+    return closed

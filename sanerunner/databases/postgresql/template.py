@@ -1,0 +1,144 @@
+"""A copy of the database, from which it is made anew when a test has changed the schema."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..vendors import name_of
+from .session import INSUFFICIENT_PRIVILEGE, close_django, sqlstate
+
+_SUFFIX = "_sane_template"
+_MAX_BYTES = 63
+_COMMENT = "sanerunner template "
+
+# What CREATE DATABASE does not take over from its template, as (setting, value, statement).
+# A statement that ends in FROM CURRENT needs set_config() first: so lists stay lists.
+_ATTRIBUTES = """
+WITH d AS (SELECT * FROM pg_database WHERE datname = %s)
+SELECT NULL, NULL, format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', datname,
+                          pg_get_userbyid(datdba)) FROM d WHERE datacl IS NOT NULL
+UNION ALL
+SELECT NULL, NULL, format('GRANT %%s ON DATABASE %%I TO %%s%%s', privilege_type, datname,
+  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+  CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+ FROM d, aclexplode(datacl)
+UNION ALL
+SELECT split_part(e, '=', 1), substr(e, strpos(e, '=') + 1),
+  CASE setrole WHEN 0 THEN format('ALTER DATABASE %%I', datname)
+  ELSE format('ALTER ROLE %%I IN DATABASE %%I', pg_get_userbyid(setrole), datname) END
+  || format(' SET %%I FROM CURRENT', split_part(e, '=', 1))
+ FROM d JOIN pg_db_role_setting s ON s.setdatabase = d.oid, unnest(setconfig) AS e
+UNION ALL
+SELECT NULL, NULL, format('COMMENT ON DATABASE %%I IS %%L', datname, c)
+ FROM d, shobj_description(d.oid, 'pg_database') AS c WHERE c IS NOT NULL
+UNION ALL
+SELECT NULL, NULL, format('ALTER DATABASE %%I OWNER TO %%I', datname, pg_get_userbyid(datdba))
+ FROM d WHERE pg_get_userbyid(datdba) <> current_user"""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database by its name, and the token that tells whether it is still the one meant."""
+
+    name: str
+    token: str
+
+    def as_dict(self) -> Mapping[str, str]:
+        return {"name": self.name, "token": self.token}
+
+
+class Templates:
+    """Makes, uses and drops templates of the database of ``wrapper``."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        self._wrapper = wrapper
+        self._made: list[str] = []
+
+    @property
+    def _database(self) -> str:
+        return str(name_of(self._wrapper))
+
+    def _name(self, number: int) -> str:
+        suffix = f"{_SUFFIX}_{number}" if number else _SUFFIX
+        encoded = self._database.encode()
+        if len(encoded) + len(suffix) <= _MAX_BYTES:
+            return self._database + suffix
+        digest = hashlib.md5(encoded).hexdigest()[:12]
+        kept = encoded[: _MAX_BYTES - len(suffix) - 13].decode(errors="ignore")
+        return f"{kept}_{digest}{suffix}"
+
+    def plan(self) -> Template:
+        """Return the next template, not made yet."""
+        return Template(self._name(len(self._made)), uuid.uuid4().hex)
+
+    def make(self, template: Template) -> bool:
+        """Copy the database; every session to it is ended first. False without the privilege."""
+        close_django(self._wrapper)
+        source, target = self._quoted(self._database), self._quoted(template.name)
+        with self._admin() as cursor:
+            cursor.execute(
+                "SELECT count(*) FILTER (WHERE NOT rolcreatedb AND NOT rolsuper) FROM pg_roles"
+                " WHERE rolname = current_user"
+            )
+            if cursor.fetchone()[0]:
+                return False
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
+                " WHERE datname = %s AND backend_type = 'client backend'",
+                [self._database],
+            )
+            cursor.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+            try:
+                cursor.execute(f"CREATE DATABASE {target} TEMPLATE {source}")
+            except DatabaseError as error:
+                if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
+                    return False
+                raise
+            cursor.execute(f"COMMENT ON DATABASE {target} IS %s", [_COMMENT + template.token])
+        self._made.append(template.name)
+        return True
+
+    def exists(self, template: Template) -> bool:
+        with self._admin() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s"
+                " AND shobj_description(oid, 'pg_database') = %s",
+                [template.name, _COMMENT + template.token],
+            )
+            return cursor.fetchone() is not None
+
+    def restore(self, template: Template) -> None:
+        """Make the database anew; every session to it is ended."""
+        close_django(self._wrapper)
+        target, source = self._quoted(self._database), self._quoted(template.name)
+        with self._admin() as cursor:
+            cursor.execute(_ATTRIBUTES, [self._database])
+            attributes = cursor.fetchall()
+            cursor.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {target} TEMPLATE {source}")
+            for setting, value, statement in attributes:
+                if setting is not None:
+                    cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+                cursor.execute(statement)
+
+    def drop(self) -> None:
+        """Drop all templates of this database, of this run and of earlier ones."""
+        with self._admin() as cursor:
+            names = {*self._made, self._name(0)}
+            for name in sorted(names):
+                cursor.execute(f"DROP DATABASE IF EXISTS {self._quoted(name)} WITH (FORCE)")
+        self._made.clear()
+
+    def _admin(self) -> Any:
+        wrapper: Any = self._wrapper
+        return wrapper._nodb_cursor()
+
+    def _quoted(self, name: str) -> str:
+        return self._wrapper.ops.quote_name(name)
