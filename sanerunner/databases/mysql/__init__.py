@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .vendors import Vendor
+from ..vendors import Vendor
 
 
 class MySQL(Vendor):
