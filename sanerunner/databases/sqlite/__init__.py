@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .vendors import Identity, Vendor
+from ..vendors import Identity, Vendor
 
 
 class SQLite(Vendor):
