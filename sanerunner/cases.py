@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unittest
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django.apps import apps
 from django.core.management import call_command
@@ -37,6 +37,41 @@ def _forwarding(name: str) -> Callable[..., Any]:
 
     method.__doc__ = f"The same as ``{name}``."
     return method
+
+
+class _Isolation(Protocol):
+    """Puts databases back around the tests of committing classes, faster than Django does."""
+
+    def covers(self, test_class: Any) -> bool:
+        """Whether it can do so for the databases of a class; else Django's way is gone."""
+
+    def set_up(self, test_class: Any) -> None:
+        """A test is to begin."""
+
+    def tear_down(self, test_class: Any) -> None:
+        """A test of a class with isolated tests has ended."""
+
+    def tear_down_class(self, test_class: Any) -> None:
+        """The last test of a class has ended."""
+
+
+_isolation: _Isolation | None = None
+
+
+def use_isolation(isolation: _Isolation) -> Callable[[], None]:
+    """Let committing classes use ``isolation``; return a function that ends this."""
+    global _isolation
+    before, _isolation = _isolation, isolation
+
+    def leave() -> None:
+        global _isolation
+        _isolation = before
+
+    return leave
+
+
+def _isolation_of(test_class: Any) -> _Isolation | None:
+    return _isolation if _isolation is not None and _isolation.covers(test_class) else None
 
 
 class SaneTestCase(SimpleTestCase):
@@ -146,12 +181,20 @@ class NonIsolatedDatabaseTestCase(SaneTestCase, TestCase):
         """Nothing is rolled back before the end of the class."""
 
 
-class _PuttingBack(SaneTestCase, TransactionTestCase):
-    """Puts the databases back as migrations left them, instead of leaving them empty."""
+class _Committing(SaneTestCase, TransactionTestCase):
+    """Tests may commit; the databases are put back as migrations left them.
+
+    SaneRunner rewinds them; under any other runner they are flushed and loaded again.
+    """
 
     test_type = "destructive"
     serialized_rollback = True
     _is_as_migrated = False
+    _sane_states: Sequence[str] = ()
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        """Create the rows that all tests of the class start from; they are committed once."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -159,7 +202,16 @@ class _PuttingBack(SaneTestCase, TransactionTestCase):
         super().setUpClass()
 
     @classmethod
+    def tearDownClass(cls) -> None:
+        if (isolation := _isolation_of(cls)) is not None:
+            isolation.tear_down_class(cls)
+        super().tearDownClass()
+
+    @classmethod
     def _fixture_setup(cls) -> None:
+        if (isolation := _isolation_of(cls)) is not None:
+            isolation.set_up(cls)
+            return
         if not cls._is_as_migrated:
             cls._put_back()
         cls.serialized_rollback = False  # that has been done
@@ -167,6 +219,7 @@ class _PuttingBack(SaneTestCase, TransactionTestCase):
             super()._fixture_setup()  # type: ignore[misc]  # not in django-stubs
         finally:
             cls.serialized_rollback = True
+        cls.setUpTestData()
 
     @classmethod
     def _put_back(cls) -> None:
@@ -188,16 +241,21 @@ class _PuttingBack(SaneTestCase, TransactionTestCase):
         cls._is_as_migrated = True
 
 
-class DestructiveDatabaseTestCase(_PuttingBack):
-    """Each test may commit; afterwards the databases are put back as migrations left them."""
+class DestructiveDatabaseTestCase(_Committing):
+    """Each test may commit; afterwards the databases are put back as it found them: as
+    migrations left them, with the rows of ``setUpTestData()``.
+    """
 
     database_flush = True
 
     def _fixture_teardown(self) -> None:
-        self._put_back()
+        if (isolation := _isolation_of(type(self))) is not None:
+            isolation.tear_down(type(self))
+        else:
+            self._put_back()
 
 
-class NonIsolatedDestructiveDatabaseTestCase(_PuttingBack):
+class NonIsolatedDestructiveDatabaseTestCase(_Committing):
     """Tests may commit and see each other's rows; the databases are put back after the last."""
 
     database_flush_at_end = True
@@ -219,7 +277,8 @@ class NonIsolatedDestructiveDatabaseTestCase(_PuttingBack):
 
     @classmethod
     def tearDownClass(cls) -> None:
-        cls._put_back()
+        if _isolation_of(cls) is None:
+            cls._put_back()
         super().tearDownClass()
 
 

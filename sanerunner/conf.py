@@ -57,6 +57,9 @@ class Config:
     output_limit: int
     freeze_gc: bool
     debug: str
+    restore: str
+    baseline: str
+    verify_rewind: bool
     plugins: tuple[str, ...]
     # What only older settings say
     junit_directory: Path | None = None

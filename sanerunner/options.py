@@ -178,6 +178,31 @@ OPTIONS: tuple[Option, ...] = (
         "or True with --debug-mode.",
     ),
     Option(
+        key="RESTORE",
+        flags=("--restore",),
+        arguments={"metavar": "rewind|flush"},
+        parse=choice("rewind", "flush"),
+        default="flush",
+        help='How databases are put back after tests that commit: "rewind" restores exactly '
+        'what changed, "flush" is Django\'s flush (the default for now).',
+    ),
+    Option(
+        key="BASELINE",
+        flags=("--baseline",),
+        arguments={"metavar": "flushed|migrated"},
+        parse=choice("flushed", "migrated"),
+        default="flushed",
+        help="What Django's TransactionTestCase classes find after one of them has run: "
+        '"flushed", as under Django, or "migrated". For RESTORE "rewind".',
+    ),
+    Option(
+        key="VERIFY_REWIND",
+        flags=("--verify-rewind",),
+        parse=parse_flag,
+        default=False,
+        help="After each rewind, compare full checksums with the baseline (slow).",
+    ),
+    Option(
         key="PLUGINS",
         parse=parse_strings,
         default=(),

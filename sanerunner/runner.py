@@ -22,6 +22,7 @@ from .collection import listing
 from .collection.selection import select
 from .collection.stages import Plan, PlannedStage, arrange, make_plan
 from .compat import iter_test_cases
+from .databases.baseline import Baselines
 from .databases.layout import Layout
 from .databases.provisioning import Provisioner
 from .eventbus import EventBus
@@ -64,7 +65,10 @@ class SaneRunner(DiscoverRunner):
         if self.parallel > 1:
             self.log("--parallel has no effect yet: this version runs all tests in one process.")
         self.bus = EventBus()
+        rewinds = self.config.restore == "rewind"
+        baselines = Baselines(verify=self.config.verify_rewind) if rewinds else None
         self.provisioner = Provisioner(
+            baselines=baselines,
             verbosity=verbosity,
             interactive=interactive,
             keepdb=self.keepdb,
@@ -74,7 +78,7 @@ class SaneRunner(DiscoverRunner):
             emit=self.bus.emit,
             current_test=lambda: self._session.current_test if self._session else "",
         )
-        behaviors = built_in(self.config, self.provisioner.guard.refusing)
+        behaviors = built_in(self.config, self.provisioner.guard.refusing, baselines)
         self.plugins = PluginManager([*behaviors, *load_plugins(self.config.plugins)])
         self.plugins.call("configure", config=self.config, options=options)
         self.reporters = Reporters(self.config, self.bus, self.plugins, options)

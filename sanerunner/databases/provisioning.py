@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
 from ..exceptions import UnsafeDatabaseError
+from .baseline import Baselines
 from .guard import ConnectionGuard
 from .layout import (
     Layout,
@@ -45,6 +46,7 @@ class Provisioner:
         keepdb: bool = False,
         debug_sql: bool = False,
         migrate: bool = True,
+        baselines: Baselines | None = None,
         time_keeper: Any = None,
         emit: Callable[[DatabaseReady], None] = lambda event: None,
         current_test: Callable[[], str] = lambda: "",
@@ -54,6 +56,7 @@ class Provisioner:
         self.keepdb = keepdb
         self.debug_sql = debug_sql
         self.migrate = migrate
+        self.baselines = baselines
         self.time_keeper = time_keeper or NullTimeKeeper()
         self.emit = emit
         self.current_test = current_test
@@ -183,6 +186,8 @@ class Provisioner:
             self._making.pop()
         self._made[database.alias] = database
         self._keep_open(database)
+        if self.baselines is not None:
+            self.baselines.attach(database.alias)
         if self.debug_sql:
             for each in connections.all():
                 each.force_debug_cursor = True
@@ -233,6 +238,8 @@ class Provisioner:
         connection = connections[database.alias]
         self._made.pop(database.alias, None)
         self._keepers.pop(database.alias, None)
+        if self.baselines is not None:
+            self.baselines.detach(database.alias, dropped=not keepdb)
         with self.guard.admitting(database.alias):
             if not keepdb or in_memory(connection):
                 self.guard.close_opened(database.alias)
