@@ -44,6 +44,9 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "OUTPUT_LIMIT": (10, 10, ["--output-limit=20"], 20),
     "FREEZE_GC": (False, False, ["--freeze-gc"], True),
     "DEBUG": ("keep", "keep", [], "keep"),
+    "RESTORE": ("rewind", "rewind", ["--restore=flush"], "flush"),
+    "BASELINE": ("migrated", "migrated", ["--baseline=flushed"], "flushed"),
+    "VERIFY_REWIND": (True, True, ["--no-verify-rewind"], False),
     "PLUGINS": ([], (), [], ()),
     "PATTERN": ("check*.py", "check*.py", ["-p", "t*.py"], "t*.py"),
     "TOP_LEVEL_DIRECTORY": ("a", "a", ["--top-level-directory=b"], "b"),
@@ -75,6 +78,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "OUTPUT_LIMIT": (-1, "must be a whole number, 0 or more, not -1"),
     "FREEZE_GC": (None, "must be True or False, not None"),
     "DEBUG": (True, "unknown value 'True'; known: django, keep"),
+    "RESTORE": ("undo", "unknown value 'undo'; known: rewind, flush"),
+    "BASELINE": (1, "unknown value '1'; known: flushed, migrated"),
+    "VERIFY_REWIND": ("yes", "must be True or False, not 'yes'"),
     "PLUGINS": ({"a": 1}, "must be a string or a list of strings, not {'a': 1}"),
     "PATTERN": (5, "must be a string, not 5"),
     "TOP_LEVEL_DIRECTORY": ([], "must be a string, not []"),
@@ -213,7 +219,7 @@ class EveryOptionTest(ConfTestCase):
 
     def test_unknown_key(self) -> None:
         self.assert_usage_error(
-            "SANERUNNER: unknown key 'KEEPGOING' (did you mean 'KEEP_GOING'?); known: BUFFER, ",
+            "SANERUNNER: unknown key 'KEEPGOING' (did you mean 'KEEP_GOING'?); known: BASELINE, ",
             {"KEEPGOING": True},
         )
         self.assert_usage_error("SANERUNNER: unknown key '5'; known: ", {5: True})

@@ -27,9 +27,13 @@ CONFORMANCE_ORDER = {order!r}
 """
 
 SANE_SETTINGS = """\
+import os
+
 SANERUNNER = {
     "KEEP_GOING": True,  # Django's runner has no stages that could stop the later ones
     "PLUGINS": ["sane_side.RecordingPlugin"],
+    "RESTORE": os.environ.get("CONFORMANCE_RESTORE", "flush"),
+    "VERIFY_REWIND": bool(os.environ.get("CONFORMANCE_VERIFY")),
     "PROGRESS": "plain",
 }
 """

@@ -19,4 +19,8 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 DATABASE_ROUTERS = ["tests.shop.routers.AuditRouter"]
 
 TEST_RUNNER = "sanerunner.SaneRunner"
-SANERUNNER = {"PLUGINS": ["tests.support.plugins.WarningsAreErrors"]}
+SANERUNNER = {
+    "PLUGINS": ["tests.support.plugins.WarningsAreErrors"],
+    "RESTORE": "rewind",
+    "VERIFY_REWIND": True,
+}
