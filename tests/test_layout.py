@@ -17,6 +17,7 @@ from sanerunner.databases.layout import Layout, TestDatabase, known_mirrors, pla
 from sanerunner.exceptions import UsageError
 
 from .support.projects import inner_project
+from .support.services import require_postgresql
 
 # The example of Django's documentation, "Controlling creation order for test databases".
 CARDS: dict[str, list[str]] = {
@@ -157,6 +158,7 @@ class AliasesTest(unittest.TestCase):
         self.assertEqual(order(databases), ["default", "other"])
 
     def test_aliases_of_a_server_database(self) -> None:
+        require_postgresql(self)  # or rather its driver
         server = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop", "HOST": "db"}
         databases = {"default": server, "same": dict(server), "other": {**server, "NAME": "o"}}
         self.assertEqual(
