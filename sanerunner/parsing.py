@@ -46,8 +46,11 @@ def parse_kind(value: object) -> Kind:
 
 def parse_kinds(value: object) -> tuple[Kind, ...]:
     """Kinds from "unit,database", or a list of such strings; each kept once."""
-    parts = [part for text in parse_strings(value) for part in text.split(",")]
-    return tuple(dict.fromkeys(parse_kind(part) for part in parts))
+    return tuple(dict.fromkeys(_each_kind(value)))
+
+
+def _each_kind(value: object) -> list[Kind]:
+    return [parse_kind(part) for text in parse_strings(value) for part in text.split(",")]
 
 
 def parse_stages(value: object) -> tuple[StageDefinition, ...]:
@@ -62,11 +65,11 @@ def parse_stages(value: object) -> tuple[StageDefinition, ...]:
         parts = value
     else:
         raise ValueError(f"stages are a string or a list, not {value!r}")
-    stages = tuple(StageDefinition(parse_kinds(part)) for part in parts)
+    stages = tuple(StageDefinition(tuple(_each_kind(part))) for part in parts)
     named = [kind for stage in stages for kind in stage.kinds]
     for kind in Kind:
         if named.count(kind) > 1:
-            raise ValueError(f"kind '{kind}' is named in more than one stage")
+            raise ValueError(f"kind '{kind}' is named twice")
         if kind not in named:
             raise ValueError(f"kind '{kind}' is in no stage; stages: {describe_stages(stages)}")
     return stages
