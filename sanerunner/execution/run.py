@@ -85,9 +85,9 @@ class TestRun:
             self._leave_out(list(self._pending.values()))
             self._bus.emit(
                 RunFinished(
-                    successful=not self._failed and not self._left_out,
+                    successful=not (self._failed or self._left_out or self.interrupted),
                     duration=time.monotonic() - started,
-                    stopped_by=self.stopped_by if self._left_out else "",
+                    stopped_by=self.stopped_by if self._left_out or self.interrupted else "",
                 )
             )
 
