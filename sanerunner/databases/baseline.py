@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from django.apps import apps
@@ -38,7 +38,8 @@ class Baselines:
         self._verify = verify
         self._operations: dict[str, DatabaseOperations] = {}
         self._held: dict[str, set[str]] = {}
-        self._checksums: dict[tuple[str, str], dict[str, str]] = {}
+        # alias, state, whether with counters -> the digests to find after a rewind
+        self._checksums: dict[tuple[str, str, bool], Mapping[str, str]] = {}
 
     def attach(self, alias: str) -> None:
         """Take the present content of a database that has just been made as *migrated*."""
@@ -71,8 +72,9 @@ class Baselines:
         for alias in aliases:
             self._operations[alias].capture(state)
             self._held[alias].add(state)
-            if self._verify:
-                self._checksums[alias, state] = dict(self._operations[alias].checksums())
+            for counters in (True, False) if self._verify else ():
+                digests = self._operations[alias].checksums(counters=counters)
+                self._checksums[alias, state, counters] = digests
 
     def forget(self, aliases: Iterable[str], state: str) -> None:
         for alias in aliases:
@@ -93,14 +95,14 @@ class Baselines:
         return repairs
 
     def _compare(self, alias: str, state: str, counters: bool) -> None:
-        expected = self._checksums[alias, state]
-        found = dict(self._operations[alias].checksums())
+        expected = self._checksums[alias, state, counters]
+        found = self._operations[alias].checksums(counters=counters)
         differing = sorted(
             name
             for name in expected.keys() | found.keys()
             if expected.get(name) != found.get(name)
         )
-        if differing and counters:
+        if differing:
             raise RewindError(
                 f"Database {alias!r} differs from its {state} state after a rewind: "
                 f"{', '.join(differing[:10])}"

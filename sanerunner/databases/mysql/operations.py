@@ -117,15 +117,16 @@ class MySQLOperations(DatabaseOperations):
         self._store.drop_all_but(self._shadows_in_use())
         self._control.recount_own()
 
-    def checksums(self) -> Mapping[str, str]:
+    def checksums(self, *, counters: bool = True) -> Mapping[str, str]:
         schema = read_schema(self._control)
         found = {"schema": _digest(sorted(map(repr, schema.items())))}
         for name, table in read_tables(self._control).items():
             columns = ", ".join(column.ascii("t") for column in table.columns) or "1"
             rows = self._control.rows(f"SELECT {columns} FROM {quote(name)} t")
             found[name] = _digest(sorted(map(repr, rows)))
-        for name, value in read_counters(self._control).items():
-            found[f"{name} AUTO_INCREMENT"] = str(value)
+        if counters:
+            for name, value in read_counters(self._control).items():
+                found[f"{name} AUTO_INCREMENT"] = str(value)
         sequences = read_sequences(self._control, table_names(schema, "SEQUENCE"))
         found.update((name, str(values)) for name, values in sequences.items())
         return found

@@ -240,7 +240,7 @@ class PostgreSQLOperations(DatabaseOperations):
 
     # Reading all of it
 
-    def checksums(self) -> Mapping[str, str]:
+    def checksums(self, *, counters: bool = True) -> Mapping[str, str]:
         return read_checksums(self._sessions.detecting, self._read_layout())
 
     # What a kept database remembers

@@ -98,7 +98,7 @@ class SQLiteOperations(DatabaseOperations):
             self._store.delete(state)
             self._store.remove_unused()
 
-    def checksums(self) -> Mapping[str, str]:
+    def checksums(self, *, counters: bool = True) -> Mapping[str, str]:
         control = self._control
         with control.reading():
             master = read_master(control.raw, "tested")
