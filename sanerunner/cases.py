@@ -190,7 +190,7 @@ class _Committing(SaneTestCase, TransactionTestCase):
     test_type = "destructive"
     serialized_rollback = True
     _is_as_migrated = False
-    _sane_states: Sequence[str] = ()
+    _has_checkpoint = False
 
     @classmethod
     def setUpTestData(cls) -> None:
@@ -199,6 +199,7 @@ class _Committing(SaneTestCase, TransactionTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls._is_as_migrated = False  # who knows what ran before
+        cls._has_checkpoint = False
         super().setUpClass()
 
     @classmethod

@@ -64,26 +64,28 @@ class RewindBehavior(Plugin):
         if not self._rewinds(cls, aliases):
             original(cls)
             return
-        if self._is_migrated(cls):
-            self._rewind(cls, aliases, MIGRATED)
-        elif self._baselines.holds(aliases, FLUSHED):
-            self._rewind(cls, aliases, FLUSHED)
+        state = self._stock_state(cls, aliases)
+        if state is not None:  # else none has flushed yet
+            self._rewind(cls, aliases, state)
         self._load_fixtures(cls, original)
 
     def _tear_down_stock(self, case: Any, original: Callable[[Any], None]) -> None:
         aliases = self._aliases(case)
         if not self._rewinds(case, aliases):
             original(case)
-        elif self._is_migrated(case):
-            self._rewind(case, aliases, MIGRATED)
-        elif self._baselines.holds(aliases, FLUSHED):
-            self._rewind(case, aliases, FLUSHED)
+            return
+        state = self._stock_state(case, aliases)
+        if state is not None:
+            self._rewind(case, aliases, state)
         else:
             original(case)
             self._baselines.capture(aliases, FLUSHED)
 
-    def _is_migrated(self, case: Any) -> bool:
-        return self._always_migrated or bool(case.serialized_rollback)
+    def _stock_state(self, case: Any, aliases: Iterable[str]) -> str | None:
+        """Return the state around the tests of a stock class; None if it is yet to be made."""
+        if self._always_migrated or case.serialized_rollback:
+            return MIGRATED
+        return FLUSHED if self._baselines.holds(aliases, FLUSHED) else None
 
     # Sane classes
 
@@ -96,14 +98,14 @@ class RewindBehavior(Plugin):
         each: what the first one found.
         """
         aliases = self._aliases(test_class)
-        if CHECKPOINT in vars(test_class).get("_sane_states", ()):
+        if test_class._has_checkpoint:
             self._rewind(test_class, aliases, CHECKPOINT)
             return
         self._rewind(test_class, aliases, MIGRATED)
         self._load_fixtures(test_class, self._originals["_fixture_setup"].__func__)
         _set_up_test_data(test_class)
         self._baselines.capture(aliases, CHECKPOINT)
-        test_class._sane_states = (CHECKPOINT,)
+        test_class._has_checkpoint = True
 
     def tear_down(self, test_class: Any) -> None:
         """After a test of an isolated class."""
@@ -112,7 +114,7 @@ class RewindBehavior(Plugin):
     def tear_down_class(self, test_class: Any) -> None:
         """After the last test of a class."""
         aliases = self._aliases(test_class)
-        test_class._sane_states = ()
+        test_class._has_checkpoint = False
         self._rewind(test_class, aliases, MIGRATED)
         self._baselines.forget(aliases, CHECKPOINT)
 
