@@ -9,12 +9,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.test import testcases
 
+EXIT_INTERRUPTED = 130
 
-class UsageError(CommandError):
-    """An option, setting or attribute that cannot be obeyed; ``manage.py test`` exits with 2."""
+
+class RunnerError(CommandError):
+    """What ends a run with its message, without a traceback; ``manage.py test`` exits with 2."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=2)
+
+
+class UsageError(RunnerError):
+    """An option, setting or attribute that cannot be obeyed."""
 
 
 class DatabaseInteractionError(testcases.DatabaseOperationForbidden):  # type: ignore[name-defined,misc]
@@ -29,8 +35,22 @@ class UnsafeDatabaseError(DatabaseConfigurationError):
     """A run would have written to a database that is not a test database."""
 
 
-class RewindError(Exception):
-    """A test database could not be put back to a state; it must not be used again."""
+class DatabaseCreationError(RunnerError):
+    """A test database could not be made or destroyed: its server does not answer, a migration
+    fails.
+    """
+
+
+class RewindError(RunnerError):
+    """A test database could not be put back to a state; no test may use it as it is."""
+
+
+class LeakError(Exception):
+    """A test left something changed, and ``--fail-on-leaks`` was given."""
+
+
+class WorkerError(Exception):
+    """Worker processes could not do what all of them must be able to do: the run has ended."""
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:

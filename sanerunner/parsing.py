@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.utils.module_loading import import_string
 
 from .events import Kind
 from .exceptions import unknown
@@ -21,6 +25,16 @@ class StageDefinition:
     @property
     def name(self) -> str:
         return ",".join(self.kinds)
+
+
+class Shard(NamedTuple):
+    """The ``number``-th, counted from 1, of ``total`` parts of a suite."""
+
+    number: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.total}"
 
 
 DEFAULT_STAGES = (
@@ -111,6 +125,36 @@ def parse_path(value: object) -> Path | None:
     return Path(value)
 
 
+def parse_suffix(value: object) -> str:
+    """What may stand in the name of a database on any server: letters, digits, underscores."""
+    if not isinstance(value, str) or not re.fullmatch(r"\w{0,30}", value, re.ASCII):
+        raise ValueError(f"must be at most 30 letters, digits and underscores, not {value!r}")
+    return value
+
+
+def parse_shard(value: object) -> Shard | None:
+    """A part from "2/4"."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", value) if isinstance(value, str) else None
+    if match and 1 <= int(match[1]) <= int(match[2]):
+        return Shard(int(match[1]), int(match[2]))
+    raise ValueError(f"must be K/N, the K-th of N parts, not {value!r}")
+
+
+def parse_callable(value: object) -> Callable[..., Any] | None:
+    """A function, or the dotted path of one."""
+    found = value
+    if isinstance(value, str):
+        try:
+            found = import_string(value)
+        except ImportError as error:
+            raise ValueError(f"cannot import {value!r}: {error}".rstrip(".")) from None
+    if found is None or callable(found):
+        return found
+    raise ValueError(f"must be a function or the dotted path of one, not {value!r}")
+
+
 def parse_count(value: object) -> int:
     """A whole number, 0 or more, also as text."""
     if isinstance(value, (int, str)) and not isinstance(value, bool):
@@ -130,6 +174,20 @@ def parse_verbosity(value: object) -> bool:
 
 def parse_optional_count(value: object) -> int | None:
     return None if value is None else parse_count(value)
+
+
+def parse_seconds(value: object) -> float | None:
+    """A number of seconds above 0, also as text; None for no limit."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if 0 < seconds < float("inf"):
+            return seconds
+    raise ValueError(f"must be a number of seconds above 0, not {value!r}")
 
 
 def parse_processes(value: object) -> int:

@@ -1,0 +1,44 @@
+"""Older settings, those of django-sane-testing and unittest-xml-reporting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from ..exceptions import UsageError
+from ..parsing import parse_callable, parse_path, parse_verbosity
+
+
+def older_settings() -> dict[str, Any]:
+    """Return what they say, by the fields of Config. Raises UsageError."""
+    values: dict[str, Any] = {}
+    if os.environ.get("DST_PERSIST_TEST_DATABASE", "").lower() not in {"", "0", "false", "no"}:
+        values["keepdb"] = True
+    if not settings.configured:
+        return values
+    values["junit_verbose"] = _older("TEST_OUTPUT_VERBOSE", parse_verbosity, False)
+    values["junit_descriptions"] = bool(getattr(settings, "TEST_OUTPUT_DESCRIPTIONS", False))
+    values["migrate"] = bool(getattr(settings, "DST_RUN_SOUTH_MIGRATIONS", True))
+    values["flush_cache"] = bool(getattr(settings, "DST_FLUSH_DJANGO_CACHE", False))
+    values["flush_command"] = _older("TEST_DATABASE_FLUSH_COMMAND", parse_callable, None)
+    name = "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB"
+    values["flush_after_creation"] = bool(getattr(settings, name, False))
+    directory = _older("TEST_OUTPUT_DIR", parse_path, None)
+    file_name = _older("TEST_OUTPUT_FILE_NAME", parse_path, None)
+    if file_name is not None:
+        values["junit"] = (directory or Path()) / file_name
+    else:
+        values["junit_directory"] = directory
+    return values
+
+
+def _older(name: str, parse: Callable[[object], Any], default: object) -> Any:
+    value = getattr(settings, name, default)
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}.") from None
