@@ -48,7 +48,7 @@ class _Isolation(Protocol):
     def set_up(self, test_class: Any) -> None:
         """A test is to begin."""
 
-    def tear_down(self, test_class: Any) -> None:
+    def tear_down(self, test: Any) -> None:
         """A test of a class with isolated tests has ended."""
 
     def tear_down_class(self, test_class: Any) -> None:
@@ -251,7 +251,7 @@ class DestructiveDatabaseTestCase(_Committing):
 
     def _fixture_teardown(self) -> None:
         if (isolation := _isolation_of(type(self))) is not None:
-            isolation.tear_down(type(self))
+            isolation.tear_down(self)
         else:
             self._put_back()
 

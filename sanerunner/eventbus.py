@@ -18,21 +18,36 @@ class EventBus:
     """
 
     def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: list[tuple[Subscriber, tuple[type[Event], ...]]] = []
+        self._routes: dict[type[Event], tuple[Subscriber, ...]] = {}
         self.errors: list[str] = []
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, *wanted: type[Event]) -> None:
+        """Hand the events of the ``wanted`` types to ``subscriber``; all, if none is named."""
+        self._subscribers.append((subscriber, wanted))
+        self._routes.clear()
 
     def emit(self, event: Event) -> None:
-        for subscriber in tuple(self._subscribers):
+        route = self._routes.get(type(event))
+        for subscriber in self._route(type(event)) if route is None else route:
             try:
                 subscriber(event)
             except Exception:
-                self._subscribers.remove(subscriber)
+                self._drop(subscriber)
                 owner = getattr(subscriber, "__self__", subscriber)
                 self.errors.append(
                     f"{type(owner).__module__}.{type(owner).__qualname__} failed on "
                     f"{type(event).__name__} and was left out of the rest of the run:\n"
                     f"{traceback.format_exc()}"
                 )
+
+    def _route(self, kind: type[Event]) -> tuple[Subscriber, ...]:
+        route = tuple(
+            subscriber for subscriber, wanted in self._subscribers if not wanted or kind in wanted
+        )
+        self._routes[kind] = route
+        return route
+
+    def _drop(self, dropped: Subscriber) -> None:
+        self._subscribers = [pair for pair in self._subscribers if pair[0] != dropped]
+        self._routes.clear()

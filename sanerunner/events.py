@@ -38,6 +38,7 @@ class Outcome(str, enum.Enum):
     NOT_RUN = "not run"
 
     __str__ = str.__str__
+    __hash__ = str.__hash__  # that of Enum is a function in Python, and slow
 
     @property
     def is_bad(self) -> bool:
@@ -117,6 +118,18 @@ class WorkerStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """A worker has ended that was not to end. ``reason`` says how ("died (signal 9, SIGKILL)",
+    "was ended after 60 s in one test"), ``test`` what it was running: the id of a test, the
+    class whose fixtures ran, or "".
+    """
+
+    worker: int
+    reason: str
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TestStarted:
     __test__ = False
 
@@ -125,8 +138,48 @@ class TestStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TestSlow:
+    """A test is still running after ``running`` seconds; told again as it goes on."""
+
+    __test__ = False
+
+    test: TestInfo
+    running: float
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a test that failed, and was not the last (``--retries``)."""
+
+    outcome: Outcome
+    started_at: float
+    duration: float
+    failures: tuple[Failure, ...] = ()
+    stdout: str = ""
+    stderr: str = ""
+    sql: str = ""
+    worker: int = 0
+    leaks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestRetried:
+    """A test has failed and is to run again. It is no verdict: that comes as TestFinished."""
+
+    __test__ = False
+
+    test: TestInfo
+    attempt: int  # which one has failed; counted from 1
+    failed: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class TestFinished:
-    """The verdict. ``reason`` says why a test was skipped or not run."""
+    """The verdict. ``reason`` says why a test was skipped or not run.
+
+    ``attempt`` is the one that decided it, counted from 1; ``earlier`` are those before.
+    """
 
     __test__ = False
 
@@ -140,6 +193,14 @@ class TestFinished:
     stderr: str = ""
     sql: str = ""
     worker: int = 0
+    leaks: tuple[str, ...] = ()  # with --detect-leaks: "what: before → after"
+    attempt: int = 1
+    earlier: tuple[Attempt, ...] = ()
+
+    @property
+    def flaky(self) -> bool:
+        """Whether the test passed after it had failed."""
+        return bool(self.earlier) and not self.outcome.is_bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +208,8 @@ class FixtureFailed:
     """A class or module fixture raised.
 
     The tests that a failed set-up kept from running get their own TestFinished (errored, with
-    the same failure). A failed tear-down comes after its tests' verdicts, which stand; the
+    the same failure); where these run again it is told in their TestRetried only. A failed
+    tear-down comes after its tests' verdicts, which stand; the
     stage fails all the same.
     """
 
@@ -182,7 +244,10 @@ Event = (
     | StageStarted
     | DatabaseReady
     | WorkerStarted
+    | WorkerLost
     | TestStarted
+    | TestSlow
+    | TestRetried
     | TestFinished
     | FixtureFailed
     | StageFinished

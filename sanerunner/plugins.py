@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
 
-from .events import Event
+from .events import Event, TestFinished
 from .exceptions import UsageError, unknown
 
 if TYPE_CHECKING:
     from .conf import Config
     from .reporting.summary import Summary
 
-Hook = Callable[..., None]
+Hook = Callable[..., Any]  # only should_retry returns something
+Pairs = list[tuple[Hook | None, Hook | None]]  # of set-up and tear-down
 SCOPES = ("worker", "stage", "class", "test")
 
 
@@ -35,10 +36,13 @@ class Plugin:
     A hook may leave out arguments that it does not need. Names of helper methods begin with an
     underscore: any other method that is no hook is an error when the run starts.
 
-    ``name`` is what a test class writes into ``required_sane_plugins``.
+    ``name`` is what a test class writes into ``required_sane_plugins``. ``test_attributes`` are
+    the attributes that ``test_setup`` looks for: with them, it is called only for tests one of
+    whose attributes is set, on the class or on the method; None asks for every test.
     """
 
     name = ""
+    test_attributes: Sequence[str] | None = None
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare command line options of ``manage.py test``."""
@@ -75,6 +79,13 @@ class Plugin:
 
     def test_teardown(self, test: unittest.TestCase) -> None:
         """After ``tearDown`` and clean-ups. An exception errors the test."""
+
+    def should_retry(self, event: TestFinished) -> bool | None:
+        """A test has failed and has attempts left; ``event`` tells how it ended.
+
+        False makes this failure its verdict; anything else leaves it at ``--retries``.
+        """
+        return None
 
     def handle_event(self, event: Event) -> None:
         """Read the stream of events; see ``sanerunner.events``."""
@@ -163,10 +174,15 @@ def _adapted(plugin: Plugin, name: str) -> Hook | None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return member
 
-    def hook(**arguments: Any) -> None:
-        member(**{key: value for key, value in arguments.items() if key in parameters})
+    def hook(**arguments: Any) -> Any:
+        return member(**{key: value for key, value in arguments.items() if key in parameters})
 
     return member if parameters.keys() >= HOOKS[name].parameters.keys() - {"self"} else hook
+
+
+def _concerns(plugin: Plugin, test_class: type) -> bool:
+    names = plugin.test_attributes
+    return names is None or any(getattr(test_class, name, None) for name in names)
 
 
 def _event_handler(plugin: Plugin, hook: Hook) -> Callable[[Event], None]:
@@ -193,14 +209,27 @@ class PluginManager:
             name: [hook for plugin in plugins if (hook := _adapted(plugin, name))]
             for name in HOOKS
         }
-        self._scopes = {scope: self._pairs(scope) for scope in SCOPES}
+        self._scopes = {scope: self._pairs(scope, self.plugins) for scope in SCOPES}
+        self._class: type | None = None  # whose tests get the hooks in the next attribute
+        self._class_pairs: Pairs = []
 
-    def _pairs(self, scope: str) -> list[tuple[Hook | None, Hook | None]]:
+    @staticmethod
+    def _pairs(scope: str, plugins: Iterable[Plugin]) -> Pairs:
         pairs = [
             (_adapted(plugin, f"{scope}_setup"), _adapted(plugin, f"{scope}_teardown"))
-            for plugin in self.plugins
+            for plugin in plugins
         ]
         return [pair for pair in pairs if any(pair)]
+
+    def _pairs_for(self, test: unittest.TestCase) -> Pairs:
+        """Return the hooks around ``test``: without those that look for what it has not."""
+        if type(test) is not self._class:
+            test_class = self._class = type(test)
+            concerned = [plugin for plugin in self.plugins if _concerns(plugin, test_class)]
+            self._class_pairs = self._pairs("test", concerned)
+        method = getattr(test, getattr(test, "_testMethodName", ""), None)
+        own = getattr(method, "__dict__", None)  # attributes of the method
+        return self._scopes["test"] if own else self._class_pairs
 
     @property
     def names(self) -> frozenset[str]:
@@ -215,6 +244,10 @@ class PluginManager:
             if (hook := _adapted(plugin, "handle_event"))
         ]
 
+    def has(self, scope: str) -> bool:
+        """Whether any plugin has a hook of this scope ("stage": ``stage_setup``, …)."""
+        return bool(self._scopes[scope])
+
     def call(self, name: str, **arguments: Any) -> None:
         """Call a hook on every plugin that has it; the first exception stops the rest."""
         for hook in self._hooks[name]:
@@ -222,16 +255,22 @@ class PluginManager:
 
     def call_all(self, name: str, **arguments: Any) -> list[str]:
         """Call a hook on every plugin that has it; return a text for each that raised."""
-        errors = []
+        return self.ask(name, **arguments)[1]
+
+    def ask(self, name: str, **arguments: Any) -> tuple[list[Any], list[str]]:
+        """Call a hook on every plugin that has it; return what they answer, and a text for each
+        that raised.
+        """
+        answers, errors = [], []
         for plugin in self.plugins:
             hook = _adapted(plugin, name)
             try:
                 if hook is not None:
-                    hook(**arguments)
+                    answers.append(hook(**arguments))
             except Exception:
                 path = f"{type(plugin).__module__}.{type(plugin).__qualname__}"
                 errors.append(f"{path}.{name}() failed:\n{traceback.format_exc()}")
-        return errors
+        return answers, errors
 
     def set_up(self, scope: str, **arguments: Any) -> list[Hook]:
         """Call ``<scope>_setup`` on the plugins; return the tear-downs to call, in their order.
@@ -239,16 +278,22 @@ class PluginManager:
         Where a set-up raises, what was set up before it is torn down again.
         """
         teardowns: list[Hook] = []
-        for setup, teardown in self._scopes[scope]:
-            if setup is not None:
-                try:
+        pairs = self._pairs_for(arguments["test"]) if scope == "test" else self._scopes[scope]
+        try:
+            for setup, teardown in pairs:
+                if setup is not None:
                     setup(**arguments)
-                except BaseException:
-                    tear_down(teardowns, **arguments)
-                    raise
-            if teardown is not None:
-                teardowns.insert(0, teardown)
+                if teardown is not None:
+                    teardowns.insert(0, teardown)
+        except BaseException:
+            tear_down(teardowns, **arguments)
+            raise
         return teardowns
+
+    def activate(self) -> None:
+        """Make the plugins known to ``required_sane_plugins`` to the end of the process."""
+        global _active_names
+        _active_names = self.names
 
     @contextmanager
     def active(self) -> Iterator[None]:
