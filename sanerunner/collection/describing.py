@@ -7,7 +7,7 @@ import os
 import sys
 import types
 import unittest
-from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -15,35 +15,54 @@ from ..events import Kind, TestInfo
 from .kinds import is_failed_import, test_method
 
 
-class Describer:
-    """Makes the TestInfo of tests; ids that occur more than once get a number."""
+class Ids:
+    """Gives each test its id; ids that occur more than once get a number."""
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, test: unittest.TestCase) -> str:
+        test_id = test.id()
+        seen = self._seen.get(test_id, 0) + 1
+        self._seen[test_id] = seen
+        return test_id if seen == 1 else f"{test_id}[{seen}]"
+
+
+def unique_ids(tests: Iterable[unittest.TestCase]) -> list[str]:
+    """Return the ids that a plan of these tests gives them."""
+    return list(map(Ids(), tests))
+
+
+class Describer:
+    """Makes the TestInfo of tests."""
+
+    def __init__(self) -> None:
+        self._id_of = Ids()
 
     def __call__(self, test: unittest.TestCase, kind: Kind, stage: str) -> TestInfo:
-        test_id = test.id()
-        self._seen[test_id] += 1
-        if self._seen[test_id] > 1:
-            test_id = f"{test_id}[{self._seen[test_id]}]"
+        test_id = self._id_of(test)
         class_name, method_name = _names(test)
         file, line = _location(test)
         return TestInfo(
-            id=test_id,
-            class_name=class_name,
-            method_name=method_name,
-            kind=kind.value,
-            stage=stage,
-            file=file,
-            line=line,
-            name=str(test),
-            description=_description(test),
-            label=_label(test),
+            test_id,
+            class_name,
+            method_name,
+            kind.value,
+            stage,
+            file,
+            line,
+            str(test),
+            _description(test),
+            _label(test, test_id, class_name),
         )
 
 
-def dotted_name(test_class: type) -> str:
+def _dotted_name(test_class: type) -> str:
     return f"{test_class.__module__}.{test_class.__qualname__}"
+
+
+#: The dotted path of a class. (mypy takes test classes for unhashable: their tests' __hash__.)
+dotted_name: Callable[[type], str] = cache(_dotted_name)
 
 
 def _names(test: unittest.TestCase) -> tuple[str, str]:
@@ -71,12 +90,12 @@ def _description(test: unittest.TestCase) -> str:
         return ""
 
 
-def _label(test: unittest.TestCase) -> str:
+def _label(test: unittest.TestCase, test_id: str, class_name: str) -> str:
     if is_failed_import(test):
         name = str(test._testMethodName)
         return name if "." in name else ""
-    name = f"{dotted_name(type(test))}.{getattr(test, '_testMethodName', '')}"
-    if hasattr(test, "_dt_test") or "<locals>" in name or test.id() != name:
+    name = f"{class_name}.{getattr(test, '_testMethodName', '')}"
+    if hasattr(test, "_dt_test") or "<locals>" in name or test_id != name:
         return ""
     return name
 
@@ -98,6 +117,9 @@ def _location(test: unittest.TestCase) -> tuple[str, int]:
 
 def _code_of(function: Any) -> types.CodeType | None:
     """The code of a test method beneath its decorators."""
+    plain = getattr(function, "__func__", function)
+    if type(plain) is types.FunctionType and not plain.__dict__:
+        return plain.__code__
     for _ in range(50):  # decorators may be circular
         function = getattr(function, "__wrapped__", None) or getattr(function, "func", function)
         if not hasattr(function, "__wrapped__") and not hasattr(function, "func"):

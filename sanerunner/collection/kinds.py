@@ -85,8 +85,6 @@ def classify(test: unittest.TestCase) -> Kind:
     method says wins over what its class says. Raises UsageError for an unknown ``test_type``,
     naming the class.
     """
-    if is_failed_import(test):
-        return Kind.UNIT
     method = test_method(test)
     declared = _declared_kind(method, type(test)) if getattr(method, "__dict__", None) else None
     test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__

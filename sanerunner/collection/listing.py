@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from typing import Any
 
 from .stages import Plan, PlannedStage
+
+
+def show(plan: Plan, databases: list[str], form: str | None) -> None:
+    """Print the plan, for machines if ``form`` is "json", else for people."""
+    describe = as_json if form == "json" else as_text
+    try:
+        print(describe(plan, databases), flush=True)
+    except BrokenPipeError:  # the reader, "head" say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_text(plan: Plan, databases: list[str]) -> str:

@@ -14,7 +14,7 @@ from .kinds import classify, is_failed_import
 
 @dataclass(frozen=True)
 class Selection:
-    """The selected tests, and how many of each kind were found before selecting."""
+    """The selected tests, and how many of each kind were found, if any was selected."""
 
     tests: list[unittest.TestCase]
     found: Counter[Kind]
@@ -28,6 +28,8 @@ class Selection:
 def select(tests: Iterable[unittest.TestCase], config: Config) -> Selection:
     """Keep the tests of the kinds that ``config`` selects, and all that failed to load."""
     found: Counter[Kind] = Counter()
+    if not (config.select or config.deselect):
+        return Selection(list(tests), found)
     selected = []
     for test in tests:
         kind = classify(test)

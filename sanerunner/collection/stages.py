@@ -16,17 +16,34 @@ from .kinds import classify, databases_of
 class PlannedTest:
     """A collected test, with what is known of it before it runs."""
 
-    __slots__ = ("info", "test")
+    __slots__ = ("_origin", "info", "test")
 
     def __init__(self, test: unittest.TestCase, info: TestInfo) -> None:
         self.test: unittest.TestCase | None = test
         self.info = info
+        self._origin: tuple[type[unittest.TestCase], str] | None = None
 
     def take(self) -> unittest.TestCase:
-        """Return the test and let go of it: what it holds is freed once it has run."""
-        assert self.test is not None, f"{self.info.id} was taken before"
-        test, self.test = self.test, None
+        """Return the test and let go of it: what it holds is freed once it has run.
+
+        Once it is taken or released, this makes another: a test that runs again is a new object.
+        """
+        if self.test is None:
+            assert self._origin is not None
+            test_class, method_name = self._origin
+            return test_class(method_name)
+        test = self.test
+        self.release()
         return test
+
+    def release(self) -> None:
+        """Let go of the test, which runs elsewhere."""
+        if self.test is not None:
+            self._origin = type(self.test), getattr(self.test, "_testMethodName", "runTest")
+            self.test = None
+
+
+_ROLLED_BACK = {Kind.UNIT, Kind.DATABASE}
 
 
 @dataclass
@@ -37,10 +54,19 @@ class PlannedStage:
     tests: list[PlannedTest] = field(default_factory=list)
     #: The aliases that the tests declare -> whether to serialize their content.
     databases: dict[str, bool] = field(default_factory=dict)
+    #: Those of which tests that are never rewound want the serialized content.
+    unrewound: set[str] = field(default_factory=set)
+    #: Whether it has tests that declare no database.
+    has_independent: bool = False
 
     @property
     def name(self) -> str:
         return self.definition.name
+
+    @property
+    def commits(self) -> bool:
+        """Whether it has tests that commit."""
+        return any(planned.info.kind not in _ROLLED_BACK for planned in self.tests)
 
     def add(self, test: unittest.TestCase, info: TestInfo) -> None:
         self.tests.append(PlannedTest(test, info))
@@ -49,6 +75,10 @@ class PlannedStage:
             serialize = bool(getattr(test, "serialized_rollback", False))
             for alias in aliases:
                 self.databases[alias] = self.databases.get(alias, False) or serialize
+            if serialize and getattr(test, "available_apps", None) is not None:
+                self.unrewound.update(aliases)
+        else:
+            self.has_independent = True
 
 
 @dataclass
@@ -76,6 +106,10 @@ class Plan:
             for alias, serialize in stage.databases.items():
                 aliases[alias] = aliases.get(alias, False) or serialize
         return aliases
+
+    def unserialized(self) -> set[str]:
+        """Return the aliases that need no serialized content where they can be rewound."""
+        return set(self.databases()).difference(*(stage.unrewound for stage in self.stages))
 
 
 def arrange(
