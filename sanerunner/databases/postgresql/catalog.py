@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .schema import SCHEMA, read_digests
+from .schema import SCHEMA, read_digests, read_version
 from .session import Session
 
 _USERS = f"""n.nspname NOT IN ('pg_catalog', 'information_schema', '{SCHEMA}')
@@ -136,6 +136,7 @@ class Layout:
     parents: tuple[Table, ...] = ()  # partitioned tables, which have no rows
     affects: dict[int, tuple[int, ...]] = field(default_factory=dict)  # OID marked -> items
     foreign_keys: tuple[ForeignKey, ...] = ()
+    version: str = ""  # of the schema, when it was as the digests say (see ``read_version()``)
 
     @cached_property
     def digest(self) -> str:
@@ -156,6 +157,7 @@ def read_layout(session: Session, default_schema: str, *, replica: bool) -> Layo
     def label(schema: str, name: str) -> str:
         return name if schema == default_schema else f"{schema}.{name}"
 
+    version = read_version(session)  # before all else
     found = session.rows(_TABLES)
     labels = {row[0]: label(row[1], row[2]) for row in found}
     firing = _read_firing(session, replica=replica)
@@ -192,6 +194,7 @@ def read_layout(session: Session, default_schema: str, *, replica: bool) -> Layo
         tuple(parents),
         _read_affects(session, items, [*tables, *parents], owned),
         () if replica else _read_foreign_keys(session),
+        version,
     )
 
 

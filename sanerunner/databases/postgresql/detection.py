@@ -11,9 +11,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..operations import LeakedSession
 from .catalog import Layout, SequenceItem, Table
-from .schema import Stamp, differences, read_digests
+from .glance import filled_tables, moved_counters, remaining
+from .schema import Stamp, differences, read_digests, read_version
 from .session import LOCK_NOT_AVAILABLE, Session, close_django, sqlstate
 from .state import Content, Counter, Digest, Rows, State
+from .store import in_chunks
 from .watch import MARKS, SCHEMA_CHANGED, Watch
 
 #: How long sessions may take to finish what they do, and to end when they are told to.
@@ -27,7 +29,9 @@ _BUSY = """
 SELECT 2, pid::int8 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend'
  AND state IN ('active', 'idle in transaction', 'idle in transaction (aborted)',
-               'fastpath function call') AND pid <> pg_backend_pid()"""
+               'fastpath function call') AND pid <> pg_backend_pid()
+UNION SELECT 2, pid::int8 FROM pg_locks WHERE locktype = 'advisory'
+ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 _LOCKED = """
 SELECT n.nspname || '.' || c.relname, n.nspname = %s, c.relname,
@@ -65,8 +69,11 @@ class Scan:
                 self._session.rows(f"DEALLOCATE {name}")
 
 
-def part(layout: Layout, index: int, content: Content) -> str:
-    """Return a query for (1, index) if the item does not have this content."""
+def part(layout: Layout, index: int, content: Content, xid: str = "$1") -> str:
+    """Return a query for (1, index) if the item does not have this content.
+
+    ``xid`` stands for that of the state, in SQL.
+    """
     item = layout.items[index]
     row = f"SELECT 1, {index}::int8"
     if isinstance(item, SequenceItem):
@@ -81,7 +88,7 @@ def part(layout: Layout, index: int, content: Content) -> str:
     only = "ONLY " if isinstance(item, Table) else ""
     return (
         f"{row} FROM (SELECT count(*) AS n, min(age(xmin)) AS a FROM {only}{item.name}) AS q"
-        f" WHERE n <> {content.count} OR a < age($1::xid)"
+        f" WHERE n <> {content.count} OR a < age({xid}::xid)"
     )
 
 
@@ -124,6 +131,7 @@ class Detector:
         self._root = root.contents
         self._watch = watch
         self._notes = notes
+        self._glanced = False
         self._full: Scan | None = None
         self._quick: Scan | None = None
         self._own: dict[tuple[State, bool], tuple[Scan, frozenset[int]]] = {}
@@ -141,6 +149,9 @@ class Detector:
 
         Raises the driver's error where a table is locked or gone.
         """
+        if full and not self._glanced:
+            self._glanced = True
+            return self._glance(state)
         scan = self._scan(full=full)
         own, different = self._own_scan(state, full=full)
         found = Findings.of(scan.run(state.xid32))
@@ -151,12 +162,33 @@ class Detector:
             found.schema = True
         return found
 
+    def _glance(self, state: State) -> Findings:
+        """Return what differs, without preparing for looks to come: there may be none."""
+        filled, gone = filled_tables(self._session, self._layout, state)
+        parts = [
+            part(self._layout, index, state.contents[index], f"'{state.xid32}'")
+            for index in remaining(self._layout, state, filled)
+        ]
+        found = Findings.of(in_chunks(self._session, [*self._first_parts(), *parts], _CHUNK))
+        found.items |= moved_counters(self._session, self._layout, state)
+        found.schema |= gone
+        return found
+
+    def _first_parts(self) -> list[str]:
+        return [f"({_BUSY})", *([MARKS] if self._notes else [])]
+
     def marked(self, oids: Iterable[int]) -> set[int]:
         """Return the items that statements upon tables may have changed."""
         return {index for oid in oids for index in self._layout.affects.get(oid, ())}
 
     def schema_differences(self) -> list[str]:
-        return differences(self._layout.digests, read_digests(self._session))
+        version = read_version(self._session)
+        if version == self._layout.version:
+            return []
+        found = differences(self._layout.digests, read_digests(self._session))
+        if not found:
+            self._layout.version = version
+        return found
 
     def forget(self, state: State) -> None:
         for key in [key for key in self._own if key[0] is state]:
@@ -182,10 +214,9 @@ class Detector:
         return self._quick
 
     def _prepare(self, skipped: frozenset[int], parts: list[str]) -> Scan:
-        marks = [MARKS] if self._notes else []
         seen = [index for index in range(len(self._layout.items)) if index not in skipped]
         parts += [part(self._layout, index, self._root[index]) for index in seen]
-        return Scan(self._session, [_BUSY, *marks, *parts])
+        return Scan(self._session, [*self._first_parts(), *parts])
 
     def _own_scan(self, state: State, *, full: bool) -> tuple[Scan, frozenset[int]]:
         known = self._own.get((state, full))
@@ -218,7 +249,8 @@ def busy(session: Session) -> list[int]:
 def end_sessions(
     session: Session, wrapper: BaseDatabaseWrapper, schema: str
 ) -> list[LeakedSession]:
-    """End all sessions that stay in a transaction; tell which, with the tables of the schema.
+    """End all sessions that stay in a transaction or hold an advisory lock; tell which, with
+    the tables of the schema.
 
     Raises TimeoutError if one does not end.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -22,6 +23,12 @@ _DETECTING = (
     " SET lock_timeout = '1s'"
 )
 _REPAIRING = "SET lock_timeout = '3s'"
+_REPLICA = "SET session_replication_role = replica"
+
+_NEW_TABLES = """
+SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE relkind IN ('r', 'p') AND format('%%I.%%I', nspname, relname) = ANY (%s)"""
 
 #: Every so many rewinds all is looked at, whatever the triggers say (they do not notice a
 #: ``setval(sequence, value, false)`` for a table that is not written).
@@ -37,17 +44,30 @@ class Sessions:
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         self.wrapper = wrapper
-        self.detecting = Session(wrapper, _DETECTING)
-        self.repairing = Session(wrapper, _REPAIRING)
-        self.replica = True  # may be told to run no triggers and check no keys
+        self.detecting = Session(wrapper, "")
+        self.replica = self._may_be_replica()
+        ((schema, self.role),) = self.detecting.rows(
+            "SELECT coalesce(current_schema(), 'public')::text, current_user::text"
+        )
+        self.default_schema = str(schema)
+        self.detecting.rows(_DETECTING)
+        repairing = f"{_REPAIRING}; {_REPLICA}" if self.replica else _REPAIRING
+        self.repairing = Session(wrapper, repairing, lazy=True)
+
+    def _may_be_replica(self) -> bool:
+        """Whether sessions may be told to run no triggers and check no keys."""
         try:
-            self.repairing.rows("SET session_replication_role = replica")
-        except self.repairing.error as error:
+            self.detecting.rows(f"{_REPLICA}; RESET session_replication_role")
+        except self.detecting.error as error:
             if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                 raise
-            self.replica = False
-        ((schema,),) = self.repairing.rows("SELECT coalesce(current_schema(), 'public')::text")
-        self.default_schema = str(schema)
+            return False
+        return True
+
+    @property
+    def reader(self) -> list[Any]:
+        """What a layout depends on, beside the schema."""
+        return [self.role, self.replica, self.default_schema]
 
     @property
     def lost(self) -> bool:
@@ -66,6 +86,7 @@ class Look:
     marked: set[int] = field(default_factory=set)  # that may, as triggers have noted
     noted: bool = False
     schema: tuple[str, ...] = ()  # the objects that were made, changed or dropped
+    dropped: tuple[str, ...] = ()  # the objects that were made, where they are gone again
     leaked: tuple[LeakedSession, ...] = ()
 
 
@@ -96,8 +117,12 @@ class Engine:
         full = not self._checked or moved or self._rewinds % _AUDIT_EVERY == _AUDIT_EVERY - 1
         found, leaked = self._attempt(state, full=full, leaks=leaks)
         noted = bool(found.marks)
+        dropped: tuple[str, ...] = ()
         if not self._checked or found.schema:
             changes = tuple(self._detector.schema_differences())
+            if changes and leaks and self._drop_new(changes):
+                dropped, changes = changes, tuple(self._detector.schema_differences())
+                full = False  # look again
             if changes:
                 return Look(set(), schema=changes, leaked=leaked)
             if not full:
@@ -105,7 +130,25 @@ class Engine:
                 full = True
             self._watch.heal()
         marked = set() if full else self._detector.marked(found.marks)
-        return Look(found.items | state.rewrite, marked - found.items, noted, (), leaked)
+        items = found.items | state.rewrite
+        return Look(items, marked - found.items, noted, (), dropped, leaked)
+
+    def _drop_new(self, changes: Collection[str]) -> bool:
+        """Drop tables that tests have made, with what belongs to them, if nothing else has
+        changed: faster than to make the database anew. Return whether there was such a table.
+        """
+        if not self._layout.digests.keys().isdisjoint(changes):
+            return False
+        session = self._sessions.repairing
+        try:
+            ((names,),) = session.rows(_NEW_TABLES, [list(changes)])
+            if names:
+                session.rows(f"DROP TABLE {names} CASCADE")
+        except session.error:
+            if self._sessions.lost:
+                raise
+            return False  # another role's, or locked
+        return bool(names)
 
     def _attempt(
         self, state: State, *, full: bool, leaks: bool

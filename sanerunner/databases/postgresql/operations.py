@@ -8,7 +8,8 @@ write to the database while it is captured or rewound.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,9 +18,12 @@ from ...exceptions import RewindError
 from ..operations import DatabaseOperations, LeakedSession, Rewound
 from ..vendors import name_of
 from .catalog import Layout, read_layout
+from .copies import PostgreSQLCopies
 from .detection import busy
 from .engine import Engine, Look, Sessions
+from .renewal import PostgreSQLRenewal
 from .repair import RepairFailed
+from .schema import read_version
 from .state import Content, Origin, Rows, State, load_contents
 from .store import Store, read_checksums
 from .template import Template, Templates
@@ -32,6 +36,7 @@ class PostgreSQLOperations(DatabaseOperations):
     """
 
     vendor: ClassVar[str] = "postgresql"
+    renewal_class = PostgreSQLRenewal
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
@@ -43,10 +48,12 @@ class PostgreSQLOperations(DatabaseOperations):
         self._layout: Layout | None = None
         self._document: str | None = None
         self._may_copy = True
+        self._complete = True  # whether there is a template, or nobody may make one
+        self._resumed = False  # a state of an earlier process, to which nothing was rewound yet
 
     def open(self) -> None:
         self._sessions = Sessions(self.connection)
-        self._store = Store(self._sessions.repairing)
+        self._store = Store(self._sessions.repairing, self._sessions.detecting)
 
     def close(self) -> None:
         self._sessions.close()
@@ -55,11 +62,13 @@ class PostgreSQLOperations(DatabaseOperations):
         """Drop what was made beside the database."""
         self._templates.drop()
 
-    def _reopen(self, root: State) -> Engine:
+    def _reopen(self, root: State | None) -> None:
         """Open new sessions; all must be looked at."""
         self._sessions.close()
         self.open()
-        return self._use(root)
+        self._engine = None
+        if root is not None:
+            self._use(root)
 
     def _use(self, root: State) -> Engine:
         self._layout = root.layout
@@ -68,7 +77,16 @@ class PostgreSQLOperations(DatabaseOperations):
 
     # Capture
 
-    def capture(self, state: str) -> None:
+    def capture(self, state: str, *, complete: bool = True) -> None:
+        try:
+            self._capture(state, complete)
+        except self._sessions.detecting.error:
+            if not self._sessions.lost:
+                raise
+            self._reopen(self._current)
+            self._capture(state, complete)
+
+    def _capture(self, state: str, complete: bool) -> None:
         self._store.prepare()
         if not self._states:
             self._begin_anew()
@@ -81,7 +99,8 @@ class PostgreSQLOperations(DatabaseOperations):
         if replaced is not None:
             self._let_go(replaced)
         self._store.save(taken)
-        if self._origin(taken.layout) is None:
+        self._complete = complete
+        if complete and self._origin(taken.layout) is None:
             self._make_origin(taken)
 
     def _begin_anew(self) -> None:
@@ -141,11 +160,25 @@ class PostgreSQLOperations(DatabaseOperations):
         target = self._states[state]
         try:
             return self._rewind(target)
-        except self._sessions.repairing.error:
+        except (self._sessions.detecting.error, TimeoutError) as error:
             if not self._sessions.lost:
-                raise
+                return self._rebuild_after(error, target)
         self._reopen(target)
-        return self._rewind(target)
+        try:
+            return self._rewind(target)
+        except self._sessions.detecting.error as error:  # it is lost whenever it is repaired
+            self._reopen(target)
+            return self._rebuild_after(error, target)
+
+    def _rebuild_after(
+        self, error: Exception, target: State, leaked: tuple[LeakedSession, ...] = ()
+    ) -> Rewound:
+        """Make the database anew as it could not be repaired. Raises RewindError."""
+        try:
+            reason = f"the repair failed: {str(error).splitlines()[0]}"
+            return self._rebuild(target, reason, leaked)
+        except RewindError as failed:
+            raise failed from error
 
     def _rewind(self, target: State) -> Rewound:
         engine = self._engine
@@ -153,29 +186,43 @@ class PostgreSQLOperations(DatabaseOperations):
             leaked = engine.end_sessions() if engine is not None else ()
             return self._rebuild(target, "another schema was captured", leaked)
         look = engine.look(target, self._current)
+        if look.schema and not self._complete:
+            self._current = None
+            self.capture(target.name)
+            return Rewound(rebuilt=True, reason=f"{_changed(look.schema)}; kept")
         if look.schema:
             return self._rebuild(target, _changed(look.schema), look.leaked)
         try:
             repaired = engine.repair(target, look)
-        except (RepairFailed, self._sessions.repairing.error) as error:
+        except (RepairFailed, self._sessions.detecting.error) as error:
             if self._sessions.lost:
                 raise
-            reason = f"the repair failed: {str(error).splitlines()[0]}"
-            try:
-                return self._rebuild(target, reason, look.leaked)
-            except RewindError as failed:
-                raise failed from error
+            return self._rebuild_after(error, target, look.leaked)
         self._finish(target)
-        return Rewound(target.layout.labels(repaired), leaked=look.leaked)
+        reason = _changed(look.dropped) if look.dropped else ""
+        return Rewound(target.layout.labels(repaired), bool(look.dropped), reason, look.leaked)
 
     def _finish(self, target: State) -> None:
         assert self._engine is not None
         before, self._current = self._current, target
         if before is not None and before not in self._states.values():
             self._let_go(before)
+        if self._resumed:  # perhaps no test commits: what these need is made by the next rewind
+            self._resumed = False
+            return
         self._engine.finish(self._states.values())
-        if self._origin(target.layout) is None:  # the first rewind of a kept database
+        if self._origin(target.layout) is None:  # the first rewind
             self._make_origin(target)
+        self._complete = True
+
+    def end_sessions(self) -> tuple[LeakedSession, ...]:
+        try:
+            if self._engine is not None and busy(self._sessions.detecting):
+                return self._engine.end_sessions()
+        except self._sessions.detecting.error:
+            if not self._sessions.lost:  # else they are opened anew by the next rewind
+                raise
+        return ()
 
     # The schema
 
@@ -256,17 +303,21 @@ class PostgreSQLOperations(DatabaseOperations):
         """Store a document; where the role may make no schema, for this process only."""
         self._document = json.dumps(document)
         self._store.write_document(self._document)
+        if self._layout is not None:
+            self._store.save_layout(self._layout, self._sessions.reader)
 
     def resume(self, state: str) -> bool:
         body = self._store.load(state)
         if body is None or not self._store.counts_from(body):
             return False
-        layout = self._known_layout()
-        if layout.digest != body["schema"]:
-            restored = self._restored_layout(body["schema"])
-            if restored is None:
-                return False
-            layout = restored
+        layout = self._stored_layout()
+        if layout is None or layout.digest != body["schema"]:
+            layout = self._known_layout()
+            if layout.digest != body["schema"]:
+                layout = self._restored_layout(body["schema"])
+                if layout is None:
+                    return False
+            self._store.save_layout(layout, self._sessions.reader)
         contents = load_contents(layout, body["contents"])
         resumed = State(state, layout, contents, body["xid"], set(body["rewrite"]))
         if not self._store.has(resumed.shadows()):
@@ -275,7 +326,33 @@ class PostgreSQLOperations(DatabaseOperations):
         if self._layout is not layout:
             self._use(resumed)
         self._load_origin(layout)
+        self._complete = self._origin(layout) is not None
+        self._resumed = True
         return True
+
+    def _stored_layout(self) -> Layout | None:
+        """Return the layout as an earlier run has stored it, if that is still so."""
+        if self._states:
+            return None
+        return self._store.load_layout(
+            read_version(self._sessions.detecting), self._sessions.reader
+        )
+
+    def copies(self) -> PostgreSQLCopies:
+        return PostgreSQLCopies(self.connection)
+
+    @contextmanager
+    def cloning(self) -> Iterator[Callable[[str], None]]:
+        """A database can be a template only while there is no session to it."""
+        self._sessions.close()
+        try:
+            with super().cloning() as clone:
+                yield clone
+        finally:
+            self.open()
+            root = self._current or next(iter(self._states.values()), None)
+            if root is not None:
+                self._use(root)
 
     def _restored_layout(self, schema: str) -> Layout | None:
         """A killed run has left another schema: make the database anew, if there is a template."""
@@ -288,8 +365,8 @@ class PostgreSQLOperations(DatabaseOperations):
         self._sessions.close()
         self._templates.restore(template)
         self.open()
-        layout = self._read_layout()
-        return layout if layout.digest == schema else None
+        restored = self._read_layout()
+        return restored if restored.digest == schema else None
 
     def _load_origin(self, layout: Layout) -> None:
         body = self._store.load_origin()

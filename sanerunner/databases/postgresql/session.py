@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -14,6 +15,7 @@ from ..vendors import identity
 
 INSUFFICIENT_PRIVILEGE = "42501"
 LOCK_NOT_AVAILABLE = "55P03"
+UNDEFINED_TABLE = "42P01"
 
 Row = tuple[Any, ...]
 
@@ -27,9 +29,12 @@ SET row_security = off; SET sanerunner.own = 'on'
 
 
 class Session:
-    """A session in autocommit, apart from Django's; ``settings`` is SQL that it begins with."""
+    """A session in autocommit, apart from Django's; ``settings`` is SQL that it begins with.
 
-    def __init__(self, wrapper: BaseDatabaseWrapper, settings: str) -> None:
+    It is opened now, or, if it is ``lazy``, when it is first used.
+    """
+
+    def __init__(self, wrapper: BaseDatabaseWrapper, settings: str, *, lazy: bool = False) -> None:
         database: Any = wrapper.Database  # type: ignore[attr-defined]  # that of this vendor
         # psycopg2 gives the last of several results only, psycopg 3 all in turn.
         self._multiple = not hasattr(database, "extensions")
@@ -38,28 +43,41 @@ class Session:
         if self._multiple:
             parameters.update(cursor_factory=database.ClientCursor, prepare_threshold=None)
         self.error: type[Exception] = database.Error
-        self._connection = database.connect(**parameters)
-        self._connection.autocommit = True
-        self._cursor = self._connection.cursor()
+        self._connect = partial(database.connect, **parameters)
+        self._connection: Any = None
         #: How many rows each statement of the last call touched; empty where that is not known.
         self.counts: list[int] = []
         role = wrapper.settings_dict["OPTIONS"].get("assume_role")
-        if role:
-            self.rows(f"SET ROLE {wrapper.ops.quote_name(role)}")
-        self.rows(f"{_NEUTRAL}; {settings}")
+        begin = f"SET ROLE {wrapper.ops.quote_name(role)};" if role else ""
+        self._begin = f"{begin} {_NEUTRAL}; {settings}"
+        if not lazy:
+            self._open()
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+        self.rows(self._begin)
 
     @property
     def closed(self) -> bool:
-        return bool(self._connection.closed)
+        return self._connection is not None and bool(self._connection.closed)
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return int(self._connection.fileno())
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Execute ``sql``; return the rows of its last statement.
 
         Several statements, separated by semicolons, are one transaction.
         """
+        if self._connection is None:
+            self._open()
         cursor = self._cursor
         cursor.execute(sql, parameters or None)
         self.counts = [cursor.rowcount] if self._multiple else []

@@ -9,8 +9,9 @@ from typing import Any
 
 from .catalog import Layout, SequenceItem, Table, View
 from .schema import SCHEMA
-from .session import INSUFFICIENT_PRIVILEGE, Session, sqlstate
+from .session import INSUFFICIENT_PRIVILEGE, UNDEFINED_TABLE, Session, sqlstate
 from .state import Content, Counter, Digest, Origin, Rows, State, dump_contents
+from .stored import dump_layout, load_layout
 
 _CLUSTER = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()),
@@ -18,6 +19,8 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()),
 
 # A state that is so many transactions behind cannot be told from one that is ahead.
 _MAX_AGE = 1 << 30
+
+_NOT_OURS = (UNDEFINED_TABLE, INSUFFICIENT_PRIVILEGE)  # which is another role's
 
 _CHUNK = 500  # parts of one statement; each locks a relation until its end
 
@@ -45,13 +48,14 @@ class Store:
     Where the role may not create one (``on_server`` is False) all is kept in this process.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, reading: Session) -> None:
         self._session = session
+        self._reading = reading  # what is read so needs no session that writes
         self.on_server = self._exists() or self._may_create()
 
     def _exists(self) -> bool:
         return bool(
-            self._session.rows(
+            self._reading.rows(
                 f"SELECT 1 FROM pg_namespace WHERE nspname = '{SCHEMA}'"
                 " AND has_schema_privilege(oid, 'CREATE')"
             )
@@ -59,7 +63,7 @@ class Store:
 
     def _may_create(self) -> bool:
         sql = "SELECT has_database_privilege(current_database(), 'CREATE')"
-        return bool(self._session.rows(sql)[0][0])
+        return bool(self._reading.rows(sql)[0][0])
 
     def prepare(self) -> None:
         """Make the schema unless it is there."""
@@ -82,7 +86,7 @@ class Store:
 
     def _shadows(self) -> list[str]:
         sql = f"SELECT tablename::text FROM pg_tables WHERE schemaname = '{SCHEMA}'"
-        return [name for (name,) in self._session.rows(sql) if name.startswith("t_")]
+        return [name for (name,) in self._reading.rows(sql) if name.startswith("t_")]
 
     def drop(self, shadows: Collection[str]) -> None:
         if shadows:
@@ -188,6 +192,19 @@ class Store:
         body = self._read("document", "origin")
         return None if body is None else json.loads(body)
 
+    def save_layout(self, layout: Layout, reader: list[Any]) -> None:
+        """Store a layout; ``reader`` is what it depends on beside the schema."""
+        if self.on_server and layout.version:
+            body = {"reader": reader, "version": layout.version, "layout": dump_layout(layout)}
+            self._write("document", "layout", json.dumps(body))
+
+    def load_layout(self, version: str, reader: list[Any]) -> Layout | None:
+        """Return what ``save_layout()`` stored, if the schema has not been changed since."""
+        body = json.loads(self._read("document", "layout") or "{}")
+        if body.get("version") != version or body["reader"] != reader:
+            return None
+        return load_layout(body["layout"], version)
+
     def load(self, name: str) -> dict[str, Any] | None:
         """Return what ``save()`` stored, None if nothing."""
         body = self._read("state", name)
@@ -216,7 +233,7 @@ class Store:
     @cached_property
     def cluster(self) -> tuple[str, int]:
         """The identity of the server, and the number of its next transaction."""
-        ((identifier, xid),) = self._session.rows(_CLUSTER)
+        ((identifier, xid),) = self._reading.rows(_CLUSTER)
         return str(identifier), int(xid)
 
     def _write(self, table: str, name: str, body: str) -> None:
@@ -227,14 +244,12 @@ class Store:
         )
 
     def _read(self, table: str, name: str) -> str | None:
-        if not self._session.rows(f"SELECT to_regclass('{SCHEMA}.{table}')")[0][0]:
-            return None
         try:
-            found = self._session.rows(
+            found = self._reading.rows(
                 f"SELECT body FROM {SCHEMA}.{table} WHERE name = %s", [name]
             )
-        except self._session.error as error:
-            if sqlstate(error) == INSUFFICIENT_PRIVILEGE:  # another role's
+        except self._reading.error as error:
+            if sqlstate(error) in _NOT_OURS:
                 return None
             raise
         return str(found[0][0]) if found else None

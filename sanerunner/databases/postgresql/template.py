@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,12 @@ from .session import INSUFFICIENT_PRIVILEGE, close_django, sqlstate
 
 _SUFFIX = "_sane_template"
 _MAX_BYTES = 63
-_COMMENT = "sanerunner template "
+COMMENT = "sanerunner template "
 
 # What CREATE DATABASE does not take over from its template, as (setting, value, statement).
 # A statement that ends in FROM CURRENT needs set_config() first: so lists stay lists.
 _ATTRIBUTES = """
-WITH d AS (SELECT * FROM pg_database WHERE datname = %s)
+WITH d AS (SELECT oid, datdba, datacl, %s AS datname FROM pg_database WHERE datname = %s)
 SELECT NULL, NULL, format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', datname,
                           pg_get_userbyid(datdba)) FROM d WHERE datacl IS NOT NULL
 UNION ALL
@@ -54,6 +55,17 @@ class Template:
         return {"name": self.name, "token": self.token}
 
 
+def template_name(database: str, number: int) -> str:
+    """Return the name of a template of ``database``, numbered from 0."""
+    suffix = f"{_SUFFIX}_{number}" if number else _SUFFIX
+    encoded = database.encode()
+    if len(encoded) + len(suffix) <= _MAX_BYTES:
+        return database + suffix
+    digest = hashlib.md5(encoded).hexdigest()[:12]
+    kept = encoded[: _MAX_BYTES - len(suffix) - 13].decode(errors="ignore")
+    return f"{kept}_{digest}{suffix}"
+
+
 class Templates:
     """Makes, uses and drops templates of the database of ``wrapper``."""
 
@@ -65,18 +77,9 @@ class Templates:
     def _database(self) -> str:
         return str(name_of(self._wrapper))
 
-    def _name(self, number: int) -> str:
-        suffix = f"{_SUFFIX}_{number}" if number else _SUFFIX
-        encoded = self._database.encode()
-        if len(encoded) + len(suffix) <= _MAX_BYTES:
-            return self._database + suffix
-        digest = hashlib.md5(encoded).hexdigest()[:12]
-        kept = encoded[: _MAX_BYTES - len(suffix) - 13].decode(errors="ignore")
-        return f"{kept}_{digest}{suffix}"
-
     def plan(self) -> Template:
         """Return the next template, not made yet."""
-        return Template(self._name(len(self._made)), uuid.uuid4().hex)
+        return Template(template_name(self._database, len(self._made)), uuid.uuid4().hex)
 
     def make(self, template: Template) -> bool:
         """Copy the database; every session to it is ended first. False without the privilege."""
@@ -101,7 +104,7 @@ class Templates:
                 if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
                     return False
                 raise
-            cursor.execute(f"COMMENT ON DATABASE {target} IS %s", [_COMMENT + template.token])
+            cursor.execute(f"COMMENT ON DATABASE {target} IS %s", [COMMENT + template.token])
         self._made.append(template.name)
         return True
 
@@ -110,7 +113,7 @@ class Templates:
             cursor.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s"
                 " AND shobj_description(oid, 'pg_database') = %s",
-                [template.name, _COMMENT + template.token],
+                [template.name, COMMENT + template.token],
             )
             return cursor.fetchone() is not None
 
@@ -119,26 +122,46 @@ class Templates:
         close_django(self._wrapper)
         target, source = self._quoted(self._database), self._quoted(template.name)
         with self._admin() as cursor:
-            cursor.execute(_ATTRIBUTES, [self._database])
-            attributes = cursor.fetchall()
+            attributes = read_attributes(cursor, self._database, self._database)
             cursor.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {target} TEMPLATE {source}")
-            for setting, value, statement in attributes:
-                if setting is not None:
-                    cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
-                cursor.execute(statement)
+            apply_attributes(cursor, attributes)
 
     def drop(self) -> None:
         """Drop all templates of this database, of this run and of earlier ones."""
         with self._admin() as cursor:
-            names = {*self._made, self._name(0)}
+            names = {*self._made, template_name(self._database, 0)}
             for name in sorted(names):
                 cursor.execute(f"DROP DATABASE IF EXISTS {self._quoted(name)} WITH (FORCE)")
         self._made.clear()
 
-    def _admin(self) -> Any:
+    @contextmanager
+    def _admin(self) -> Iterator[Any]:
         wrapper: Any = self._wrapper
-        return wrapper._nodb_cursor()
+        with wrapper._nodb_cursor() as cursor:
+            cursor.connection.autocommit = True  # with AUTOCOMMIT off, too
+            yield cursor
 
     def _quoted(self, name: str) -> str:
         return self._wrapper.ops.quote_name(name)
+
+
+def read_attributes(cursor: Any, source: str, target: str) -> list[Any]:
+    """Return what gives the database ``target`` the attributes that ``source`` has now."""
+    cursor.execute(_ATTRIBUTES, [target, source])
+    rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def apply_attributes(cursor: Any, attributes: list[Any]) -> None:
+    for setting, value, statement in attributes:
+        if setting is not None:
+            cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+        cursor.execute(statement)
+
+
+def copy_attributes(cursor: Any, source: str, target: str, *, comment: bool = True) -> None:
+    """Give ``target`` what CREATE DATABASE does not take over: rights, settings, the comment."""
+    attributes = read_attributes(cursor, source, target)
+    kept = [each for each in attributes if comment or not each[2].startswith("COMMENT ")]
+    apply_attributes(cursor, kept)
