@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..vendors import Vendor
+from ..sites import Site
+from ..vendors import Vendor, read_options
+
+_UNKNOWN_THREAD = 1094
 
 
 class MySQL(Vendor):
     default_port = "3306"
     name_options = ("database", "db")
+    facts = ("mysql_server_data",)
+
+    longest_name = 64
+
+    def site(self, connection: BaseDatabaseWrapper) -> Site:
+        from .site import MySQLSite
+
+        return MySQLSite(connection)
+
+    def address(self, connection: BaseDatabaseWrapper) -> tuple[str, str]:
+        """Options win over HOST and PORT, and these over the file that an option names."""
+        host, port = super().address(connection)
+        options = connection.settings_dict["OPTIONS"]
+        file = options.get("read_default_file")
+        group = options.get("read_default_group") or "client"
+        found = read_options(file, group) if file else {}
+        host = options.get("host") or host or found.get("host") or ""
+        return str(host), str(options.get("port") or port or found.get("port") or "")
 
     def end_sessions(self, connection: BaseDatabaseWrapper) -> None:
         connection.close()
@@ -20,4 +42,8 @@ class MySQL(Vendor):
                 [connection.settings_dict["NAME"]],
             )
             for (session,) in cursor.fetchall():
-                cursor.execute("KILL %s", [session])
+                try:
+                    cursor.execute("KILL %s", [session])
+                except OperationalError as error:
+                    if error.args[0] != _UNKNOWN_THREAD:  # it has ended by itself
+                        raise

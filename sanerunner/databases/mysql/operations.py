@@ -16,12 +16,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..operations import DatabaseOperations, LeakedSession, Rewound
 from .capture import Capture
 from .control import BLOCKED, LOST, NONE, Activity, Control, error_code, quote
+from .copies import MySQLCopies
 from .detection import Detector, Extent
 from .leaks import Leaks
+from .renewal import MySQLRenewal
 from .repair import Repair, read_counters, read_sequences
 from .rows import Shadow, read_tables
 from .schema import Key, Schema, changed, put_back, read_schema, table_names
-from .state import State, schema_from_json, schema_to_json
+from .state import State, schema_from_json, schema_to_json, tables_from_json
 from .store import Store
 
 ATTEMPTS = 4
@@ -35,6 +37,7 @@ class MySQLOperations(DatabaseOperations):
     """
 
     vendor = "mysql"
+    renewal_class = MySQLRenewal
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
@@ -59,6 +62,10 @@ class MySQLOperations(DatabaseOperations):
             state.prepared.clear()
         self._be_unsure()
 
+    def _reopen(self) -> None:
+        self.close()
+        self._control.open()
+
     def discard(self) -> None:
         """Remove what is kept beside the database; to be called when it is dropped for good."""
         self._control.open()
@@ -71,7 +78,16 @@ class MySQLOperations(DatabaseOperations):
 
     # States
 
-    def capture(self, state: str) -> None:
+    def capture(self, state: str, *, complete: bool = True) -> None:
+        try:
+            self._take(state)
+        except self._control.Error as error:
+            if error_code(error) not in LOST:
+                raise
+            self._reopen()
+            self._take(state)
+
+    def _take(self, state: str) -> None:
         activity, active = self._control.activity()
         moved = activity - self._seen if self._seen else None
         captured = self._capture.take(self._base, moved, self._drifted)
@@ -99,14 +115,23 @@ class MySQLOperations(DatabaseOperations):
                     raise
                 self._be_unsure()  # a part may have been done
                 if code in LOST:
-                    self.close()
-                    self._control.open()
+                    self._reopen()
                 else:
                     self._control.run("ROLLBACK")
                     leaked += self._leaks.end_blockers(target.tables, patient=not attempt)
             else:
                 return Rewound(found.tables, found.rebuilt, found.reason, tuple(leaked))
         raise AssertionError("the last attempt returns or raises")
+
+    def end_sessions(self) -> tuple[LeakedSession, ...]:
+        leaked: list[LeakedSession] = []
+        try:
+            if self._base is not None:
+                self._quiet(self._base, leaked)
+        except self._control.Error as error:
+            if error_code(error) not in LOST:  # else it is opened anew by the next rewind
+                raise
+        return tuple(leaked)
 
     def forget(self, state: str) -> None:
         forgotten = self._states.pop(state, None)
@@ -149,11 +174,15 @@ class MySQLOperations(DatabaseOperations):
         schema = self._store.read(content["schema"]) if content else None
         if schema is None:
             return False
-        resumed = State.from_json(content, schema_from_json(schema))
+        objects, tables = schema_from_json(schema["objects"]), tables_from_json(schema["tables"])
+        resumed = State.from_json(content, objects, tables)
         if not self._store.intact(resumed.shadows.values()):
             return False
         self._states[state] = resumed
         return True
+
+    def copies(self) -> MySQLCopies:
+        return MySQLCopies(self.connection)
 
     # Inside
 
@@ -161,7 +190,8 @@ class MySQLOperations(DatabaseOperations):
         self._states[name] = state
         if self._store.writable():
             if state.document not in self._written:
-                self._store.write(state.document, schema_to_json(state.schema))
+                schema = {"objects": schema_to_json(state.schema), "tables": state.tables}
+                self._store.write(state.document, schema)
                 self._written.add(state.document)
             self._store.write(f"state:{name}", state.to_json())
 
@@ -225,8 +255,6 @@ class MySQLOperations(DatabaseOperations):
         if keys:
             put_back(self._control, present, target.schema)
             self._control.recount_own()
-        if not target.tables:  # resumed
-            target.tables = read_tables(self._control)
         return keys
 
     def _read_schema(self) -> Schema:

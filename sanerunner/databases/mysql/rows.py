@@ -6,11 +6,12 @@ spaces, and the short form in which FLOAT is shown, do not hide a change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .control import Control, quote
 
+_INSERT_TEXT = 500_000  # characters; servers may take no more than 1 MB at once
 _NUMBERS = {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"}
 _INDEXES = {"bit", "enum", "set"}  # compared by number
 _FLOATS = {"float", "double"}
@@ -229,6 +230,23 @@ def literal_rows(control: Control, table: Table) -> str:
         f"(WITH v ({table.list_columns()}) AS (VALUES {', '.join(lines)})"
         f" SELECT {table.list_columns()} FROM v)"
     )
+
+
+def literal_inserts(control: Control, table: Table) -> Iterator[str]:
+    """Yield statements that insert the rows of ``table``, each of a size that servers take."""
+    values = ", ".join(column.ascii("t") for column in table.columns) or "1"
+    insert = f"INSERT INTO {quote(table.name)} ({table.list_columns()}) VALUES "
+    lines: list[str] = []
+    size = 0
+    for row in control.rows(f"SELECT {values} FROM {quote(table.name)} t"):
+        line = _literal_row(table.columns, row[: len(table.columns)])
+        if lines and size + len(line) > _INSERT_TEXT:
+            yield insert + ", ".join(lines)
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield insert + ", ".join(lines)
 
 
 def _literal_row(columns: Sequence[Column], row: Sequence[str | None]) -> str:

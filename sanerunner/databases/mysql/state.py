@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .rows import Shadow, Table
+from .rows import Column, Shadow, Table
 from .schema import Definition, Key, Schema
 
 
@@ -37,11 +37,11 @@ class State:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any], schema: Schema) -> State:
-        """Return the state as stored; its tables are read when the schema has been put back."""
+    def from_json(cls, content: dict[str, Any], schema: Schema, tables: dict[str, Table]) -> State:
+        """Return the state as stored, with the schema that it names."""
         shadows = {name: Shadow(*values) for name, values in content["shadows"].items()}
         sequences = {name: (n, rounds) for name, (n, rounds) in content["sequences"].items()}
-        return cls(schema, content["schema"], {}, shadows, content["counters"], sequences)
+        return cls(schema, content["schema"], tables, shadows, content["counters"], sequences)
 
 
 def schema_to_json(schema: Schema) -> list[Any]:
@@ -50,6 +50,14 @@ def schema_to_json(schema: Schema) -> list[Any]:
 
 def schema_from_json(content: Iterable[Any]) -> Schema:
     return {Key(*key): Definition(*definition) for key, definition in content}
+
+
+def tables_from_json(content: dict[str, Any]) -> dict[str, Table]:
+    """Return the tables as JSON has them: with lists for tuples."""
+    return {
+        name: Table(table, tuple(Column(*each) for each in columns), tuple(key), engine, counted)
+        for name, (table, columns, key, engine, counted) in content.items()
+    }
 
 
 def schema_name(schema: Schema) -> str:

@@ -19,16 +19,37 @@ SMALL_TEXT = 50_000  # characters of such a copy
 _MISSING = {1049, 1146, 1044, 1142}
 
 
+def sibling_of(database: str) -> str:
+    """Return the name of the sibling of ``database``."""
+    name = f"{database}_sane"
+    if len(name) > 64:  # the longest that the server takes
+        name = f"{name[:47]}_{hashlib.sha1(name.encode()).hexdigest()[:16]}"
+    return name
+
+
+def documents_of(sibling: str) -> str:
+    """Return the table of documents, as SQL."""
+    return f"{quote(sibling)}.`documents`"
+
+
+def definition_of(sibling: str) -> tuple[str, str]:
+    """Return the statements that make a sibling, unless it is there."""
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {quote(sibling)} CHARACTER SET utf8mb4",
+        f"CREATE TABLE IF NOT EXISTS {documents_of(sibling)} (name VARCHAR(255)"
+        " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY,"
+        " content LONGTEXT CHARACTER SET utf8mb4 NOT NULL,"
+        " written DATETIME NOT NULL) ENGINE=InnoDB",
+    )
+
+
 class Store:
     """The sibling database of the one that ``control`` works in."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        name = f"{control.database}_sane"
-        if len(name) > 64:  # the longest that the server takes
-            name = f"{name[:47]}_{hashlib.sha1(name.encode()).hexdigest()[:16]}"
-        self.name = name
-        self._documents = f"{quote(name)}.`documents`"
+        self.name = sibling_of(control.database)
+        self._documents = documents_of(self.name)
         self._writable: bool | None = None  # not tried yet
         self._next = 0
 
@@ -47,6 +68,11 @@ class Store:
 
     def names(self) -> list[str]:
         return [name for (name,) in self._rows(f"SELECT name FROM {self._documents}")]
+
+    def documents(self) -> dict[str, Any]:
+        """Return all that ``write()`` has kept; not the mark, which is the database's own."""
+        rows = self._rows(f"SELECT name, content FROM {self._documents} WHERE name <> 'mark'")
+        return {name: json.loads(content) for name, content in rows}
 
     def read(self, name: str) -> Any:
         """Return the document ``name``; None if it is not there."""
@@ -118,13 +144,7 @@ class Store:
 
     def _make(self) -> bool:
         try:
-            self._control.run(
-                f"CREATE DATABASE IF NOT EXISTS {quote(self.name)} CHARACTER SET utf8mb4",
-                f"CREATE TABLE IF NOT EXISTS {self._documents} (name VARCHAR(255)"
-                " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY,"
-                " content LONGTEXT CHARACTER SET utf8mb4 NOT NULL,"
-                " written DATETIME NOT NULL) ENGINE=InnoDB",
-            )
+            self._control.run(*definition_of(self.name))
         except self._control.Error as error:
             if error_code(error) not in DENIED:
                 raise
