@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ class Control:
         self._wrapper.inc_thread_sharing()
         self.name = ""
         self.path: Path | None = None
+        self._file: os.stat_result | None = None
 
     def open(self, name: str) -> None:
         """Connect, and attach the database ``name``, as the NAME in the settings has it."""
@@ -54,6 +56,7 @@ class Control:
         self.all("PRAGMA tested.synchronous = OFF")
         path = next(row[2] for row in self.all("PRAGMA database_list") if row[1] == "tested")
         self.name, self.path = name, Path(path) if path else None
+        self._file = self.path.stat() if self.path else None
         if self.path is None:
             if "cache=shared" not in name:
                 raise DatabaseConfigurationError(
@@ -72,6 +75,21 @@ class Control:
 
     def pragma(self, name: str) -> Any:
         return self.all(f"PRAGMA tested.{name}")[0][0]
+
+    def journal_mode(self) -> str:
+        try:
+            return str(self.pragma("journal_mode"))
+        except sqlite3.DatabaseError:  # the file is damaged
+            return "delete"
+
+    def file_is_gone(self) -> bool:
+        """Whether another file, or none, is where the attached one was."""
+        if self.path is None or self._file is None:
+            return False
+        try:
+            return not os.path.samestat(self.path.stat(), self._file)
+        except FileNotFoundError:
+            return True
 
     def begin(self) -> None:
         """Take the write lock: then nobody is in a transaction that has written."""
@@ -141,6 +159,6 @@ class Control:
             self.all(sql.replace("CREATE TRIGGER ", "CREATE TRIGGER tested.", 1))
 
 
-def is_lock(error: sqlite3.OperationalError) -> bool:
+def is_lock(error: sqlite3.DatabaseError) -> bool:
     """Whether it is another session that is in the way."""
     return "locked" in str(error)

@@ -12,22 +12,34 @@ from typing import Any
 LOCK_SECONDS = 0.3  # for which a commit in another thread or process is waited for
 _BUSY = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
 _VERSIONS_IN_HEADER = slice(18, 20)
+_NO_LOG = b"\x01\x01"
 
 
 def read_image(connection: sqlite3.Connection, database: str) -> bytes:
+    """Return the pages of the attached ``database``, for a database in memory."""
+    pages = read_pages(connection, database)
+    return _without_log(pages) if pages else pages
+
+
+def _without_log(pages: bytes) -> bytes:
+    """Return pages whose header has no write-ahead log, which there cannot be in memory."""
+    if pages[_VERSIONS_IN_HEADER] == _NO_LOG:
+        return pages
+    return pages[: _VERSIONS_IN_HEADER.start] + _NO_LOG + pages[_VERSIONS_IN_HEADER.stop :]
+
+
+def read_pages(connection: sqlite3.Connection, database: str) -> bytes:
     """Return the pages of the attached ``database``, as if it were a file."""
+    if not connection.execute(f"PRAGMA {database}.page_count").fetchone()[0]:
+        return b""  # nothing was ever written to it, which serialize() takes for an error
     serialize: Any = getattr(connection, "serialize", None)  # since Python 3.11
     if serialize is not None:
-        pages = bytearray(serialize(name=database))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "image"
-            with closing(sqlite3.connect(path)) as target:
-                copy_into(connection, target, name=database)
-            pages = bytearray(path.read_bytes())
-    if pages:
-        pages[_VERSIONS_IN_HEADER] = b"\x01\x01"  # no write-ahead log in memory
-    return bytes(pages)
+        return bytes(serialize(name=database))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image"
+        with closing(sqlite3.connect(path)) as target:
+            copy_into(connection, target, name=database)
+        return path.read_bytes()
 
 
 def load_image(pages: bytes) -> sqlite3.Connection:
@@ -36,6 +48,7 @@ def load_image(pages: bytes) -> sqlite3.Connection:
     deserialize: Any = getattr(connection, "deserialize", None)
     if not pages:
         return connection
+    pages = _without_log(pages)
     if deserialize is not None:
         deserialize(pages)
         return connection

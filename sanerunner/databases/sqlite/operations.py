@@ -13,13 +13,16 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..operations import DatabaseOperations, LeakedSession, Rewound
+from ..vendors import in_memory
 from .control import Control, is_lock
+from .copies import SQLiteCopies, database_path, sidecar_of
 from .schema import Schema, Table, read_master, read_schema
 from .sessions import Sessions, fresh_name, replace_file
 from .store import State, Store, remove
@@ -48,7 +51,7 @@ class SQLiteOperations(DatabaseOperations):
         try:
             self._control.open(self._sessions.name)
             path = self._control.path
-            self._sidecar = path.with_name(f"{path.name}.sane") if path else None
+            self._sidecar = sidecar_of(path) if path else None
             self._store = Store(self._control, self._sidecar)
             self._store.open()
         except BaseException:
@@ -62,10 +65,10 @@ class SQLiteOperations(DatabaseOperations):
 
     def discard(self) -> None:
         """Remove the file beside the database."""
-        if self._sidecar is not None:
-            remove(self._sidecar)
+        if not in_memory(self.connection):
+            remove(self._sidecar or sidecar_of(database_path(self.connection)))
 
-    def capture(self, state: str) -> None:
+    def capture(self, state: str, *, complete: bool = True) -> None:
         with self._control.locks_told():
             self._store.mark()
             schema = self._present_schema()
@@ -80,16 +83,22 @@ class SQLiteOperations(DatabaseOperations):
     def rewind(self, state: str, *, counters: bool = True) -> Rewound:
         held = self._store.states[state]
         leaked = self._sessions.roll_back()
+        if self._control.file_is_gone():
+            return self._rebuild(state, held, leaked, "the file was removed or replaced")
         for end in (self._close_sessions, self._move_away):
             try:
                 return self._rewind(state, held, leaked)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 self._control.raw.rollback()
                 if not is_lock(error):
-                    raise
+                    return self._rebuild(state, held, leaked, f"the repair failed: {error}")
             leaked = leaked or (LeakedSession(self._sessions.name),)
             end(held)
         return self._rewind(state, held, leaked)
+
+    def end_sessions(self) -> tuple[LeakedSession, ...]:
+        """Only Django's: others are found when they are in the way of a rewind."""
+        return self._sessions.roll_back()
 
     def forget(self, state: str) -> None:
         if state not in self._store.states:
@@ -126,6 +135,9 @@ class SQLiteOperations(DatabaseOperations):
             return False
         return state in self._store.states or self._store.load(state)
 
+    def copies(self) -> SQLiteCopies:
+        return SQLiteCopies(self.connection)
+
     def _rewind(self, state: str, held: State, leaked: tuple[LeakedSession, ...]) -> Rewound:
         control = self._control
         control.begin()
@@ -150,6 +162,13 @@ class SQLiteOperations(DatabaseOperations):
         self._clean = (state, version)
         tables = tuple(dict.fromkeys(names))
         return Rewound(tables, rebuilt=bool(reason), reason=reason, leaked=leaked)
+
+    def _rebuild(
+        self, state: str, held: State, leaked: tuple[LeakedSession, ...], reason: str
+    ) -> Rewound:
+        """Put a copy in the place of a database that cannot be repaired."""
+        self._move_away(held)
+        return replace(self._rewind(state, held, leaked), rebuilt=True, reason=reason)
 
     def _schema_drift(self, held: State) -> str:
         """Return what differs in the schema from that of the state; nothing if nothing does."""
@@ -230,7 +249,7 @@ class SQLiteOperations(DatabaseOperations):
 
     def _move_away(self, held: State) -> None:
         """Leave the database to a session that cannot be ended; put a copy in its place."""
-        mode = self._control.pragma("journal_mode")
+        mode = self._control.journal_mode()
         self._sessions.close_all()
         self._clean = self._schema = None
         self._control.detach()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
 _VIRTUAL = re.compile(r"CREATE\s+VIRTUAL\s", re.IGNORECASE)
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
@@ -159,6 +160,29 @@ class Schema:
         return any(table.virtual for table in self.tables.values())
 
 
+def dump_schema(schema: Schema) -> list[Any]:
+    """Return what can be stored as JSON."""
+    return [schema.master, [astuple(table) for table in schema.tables.values()]]
+
+
+def load_schema(stored: Sequence[Any]) -> Schema:
+    """Return the schema of what ``dump_schema()`` gave."""
+    master, tables = stored
+    loaded = (
+        Table(
+            name,
+            tuple(Column(*column) for column in columns),
+            rowid,
+            tuple(key),
+            virtual,
+            tuple((trigger, sql) for trigger, sql in triggers),
+            alias,
+        )
+        for name, columns, rowid, key, virtual, triggers, alias in tables
+    )
+    return Schema(tuple(map(tuple, master)), {table.name: table for table in loaded})
+
+
 def read_master(connection: sqlite3.Connection, database: str) -> Master:
     """Return the definitions in an order that does not depend on their history."""
     rows = connection.execute(f"SELECT type, name, tbl_name, sql FROM {database}.sqlite_master")
@@ -168,8 +192,12 @@ def read_master(connection: sqlite3.Connection, database: str) -> Master:
 def read_schema(connection: sqlite3.Connection, database: str, master: Master) -> Schema:
     """Describe the tables of ``database``, whose definitions are ``master``."""
     virtual = tuple(name for kind, name, _, sql in master if sql and _VIRTUAL.match(sql))
+    triggers: dict[str, list[tuple[str, str]]] = {}
+    for kind, trigger, table, sql in master:
+        if kind == "trigger":
+            triggers.setdefault(table.lower(), []).append((trigger, sql or ""))
     tables = {
-        name: _read_table(connection, database, name, master, virtual)
+        name: _read_table(connection, database, name, triggers, virtual)
         for kind, name, _, _ in master
         if kind == "table" and name not in virtual
     }
@@ -180,7 +208,7 @@ def _read_table(
     connection: sqlite3.Connection,
     database: str,
     name: str,
-    master: Master,
+    triggers_of: Mapping[str, Sequence[tuple[str, str]]],
     virtual: Iterable[str],
 ) -> Table:
     rows = connection.execute(f"PRAGMA {database}.table_xinfo({quote(name)})").fetchall()
@@ -190,11 +218,7 @@ def _read_table(
         if hidden not in _HIDDEN_OF_GENERATED
     )
     key = [(row[5], row[1]) for row in rows if row[5]]
-    triggers = tuple(
-        (trigger, sql or "")
-        for kind, trigger, table, sql in master
-        if kind == "trigger" and table.lower() == name.lower()
-    )
+    triggers = tuple(triggers_of.get(name.lower(), ()))
     of_virtual = any(name.lower().startswith(f"{each.lower()}_") for each in virtual)
     names = {row[1].lower() for row in rows}
     free = next((rowid for rowid in _ROWID_NAMES if rowid not in names), None)

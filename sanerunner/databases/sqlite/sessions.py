@@ -61,6 +61,7 @@ class Sessions:
             try:
                 if wrapper.connection.in_transaction:
                     wrapper.connection.rollback()
+                    _leave_transaction(wrapper)
                     leaked.append(LeakedSession(self.name))
             except sqlite3.ProgrammingError:  # closed, in a transaction that Django is still in
                 continue
@@ -83,13 +84,22 @@ class Sessions:
                 wrapper.settings_dict["NAME"] = name
 
 
+def _leave_transaction(wrapper: Any) -> None:
+    """Let Django know that its connection is in no transaction: as if it had opened it anew."""
+    wrapper.in_atomic_block = wrapper.needs_rollback = wrapper.closed_in_transaction = False
+    wrapper.savepoint_ids, wrapper.atomic_blocks, wrapper.run_on_commit = [], [], []
+    wrapper.autocommit = wrapper.settings_dict["AUTOCOMMIT"]
+    wrapper.connection.isolation_level = None if wrapper.autocommit else ""
+
+
 def replace_file(path: Path, image: sqlite3.Connection) -> None:
     """Put a new file with the content of ``image`` where sessions have another one open."""
     new = path.with_name(f"{path.name}.sane-new")
     remove(new)
     with closing(sqlite3.connect(new)) as target:
         image.backup(target)
-    shutil.copymode(path, new)
+    if path.exists():  # else a test has removed it
+        shutil.copymode(path, new)
     for suffix in ("-journal", "-wal", "-shm"):  # else they would be applied to the new file
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     os.replace(new, path)

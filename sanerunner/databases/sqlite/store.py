@@ -12,20 +12,21 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .control import Control
 from .image import load_image, read_image
-from .schema import Master, Schema, Table, read_master, read_schema
+from .schema import Master, Schema, Table, dump_schema, load_schema, read_master, read_schema
 
-_FORMAT = 1
+_FORMAT = 2
 _MARKS = ("application_id", "user_version")  # numbers in the header of a file, mostly unused
 _CHUNK = 50  # tables of one SELECT: more is slower, as SQLite looks for its cursors one by one
 _TABLES = (
     "CREATE TABLE kept.about (key TEXT PRIMARY KEY, value)",
-    "CREATE TABLE kept.image (id INTEGER PRIMARY KEY, pages BLOB)",
+    "CREATE TABLE kept.image (id INTEGER PRIMARY KEY, schema TEXT, pages BLOB)",
     "CREATE TABLE kept.state (name TEXT PRIMARY KEY, image INTEGER, header TEXT)",
     "CREATE TABLE kept.part (state TEXT, name TEXT, shadow TEXT, count INTEGER)",
 )
@@ -188,7 +189,8 @@ class Store:
                 if state.schema is schema:
                     return state.image
         pages = read_image(self._control.raw, "tested")
-        self._control.all("INSERT INTO kept.image (pages) VALUES (?)", pages)
+        stored = None if self._path is None else json.dumps(dump_schema(schema))
+        self._control.all("INSERT INTO kept.image (schema, pages) VALUES (?, ?)", stored, pages)
         number: int = self._control.all("SELECT max(id) FROM kept.image")[0][0]
         return number
 
@@ -226,16 +228,16 @@ class Store:
 
     def load(self, name: str) -> bool:
         """Hold a state that an earlier process has saved; False if there is none."""
-        found = self._control.all("SELECT image, header FROM kept.state WHERE name = ?", name)
+        found = self._control.all(
+            "SELECT image, header, schema FROM kept.state JOIN kept.image ON id = image "
+            "WHERE name = ?",
+            name,
+        )
         if not found:
             return False
-        image, header = found[0]
-        connection = self.image(image)
-        try:
-            master = read_master(connection, "main")
-            schema = self._known(master) or read_schema(connection, "main", master)
-        finally:
-            connection.close()
+        image, header, stored = found[0]
+        schema = load_schema(json.loads(stored))
+        schema = self._known(schema.master) or schema
         parts = self._control.all(
             "SELECT name, shadow, count FROM kept.part WHERE state = ?", name
         )
@@ -255,6 +257,23 @@ class Store:
 
     def _set(self, key: str, value: Any) -> None:
         self._control.all("INSERT OR REPLACE INTO kept.about VALUES (?, ?)", key, value)
+
+
+def belongs_to(sidecar: Path, path: Path) -> bool:
+    """Whether the file at ``path``, if there is one, is not another than the one that the
+    ``sidecar``, if there is one, was kept for.
+    """
+    if not sidecar.exists() or not path.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(sidecar)) as kept, closing(sqlite3.connect(path)) as tested:
+            about = dict(kept.execute("SELECT key, value FROM about").fetchall())
+            mark = about.get("mark")
+            if mark not in _MARKS:
+                return True
+            return bool(tested.execute(f"PRAGMA {mark}").fetchall() == [(about["mark value"],)])
+    except sqlite3.DatabaseError:
+        return False
 
 
 def remove(path: Path) -> None:
