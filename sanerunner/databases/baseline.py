@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
 
-from django.apps import apps
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..exceptions import RewindError
-from .operations import DatabaseOperations, Rewound, operations_for
+from .checksums import Checksums
+from .contents import Contents
+from .failures import not_put_back
+from .layout import primary_of
+from .operations import DatabaseOperations, LeakedSession, Rewound, operations_for
+from .rowcaches import clear_row_caches
+from .vendors import identity
 
 #: After migrations and post_migrate: what sane classes start from.
 MIGRATED = "migrated"
@@ -31,34 +39,147 @@ class Baselines:
 
     A database that is not attached (its vendor has no operations, or rewinding is off) is not
     covered: its tests are isolated in Django's way. With ``verify`` each rewind is followed by
-    a comparison of full checksums; RewindError where they differ.
+    a comparison of full checksums; RewindError where they differ. ``say`` is told, once for each
+    alias, that Django's flush is used. With ``watched`` the contents can be read.
+
+    A database that could not be put back is in ``broken`` (alias -> why) until it is detached:
+    nothing may use it.
     """
 
-    def __init__(self, *, verify: bool = False) -> None:
-        self._verify = verify
+    def __init__(
+        self,
+        *,
+        verify: bool = False,
+        watched: bool = False,
+        say: Callable[[str], object] = lambda message: None,
+    ) -> None:
+        self._checksums = Checksums() if verify else None
+        self._watched = watched
+        self._owner = threading.get_ident()
+        #: What the databases contain, with ``watched``.
+        self.contents = Contents()
+        self._say = say
+        #: A context in which databases may be made and dropped (templates of a vendor).
+        self.admitting: Callable[[str], AbstractContextManager[None]] = lambda alias: nullcontext()
+        self._without: set[str] = set()  # aliases of which has been said that they are flushed
+        self._unprepared: set[str] = set()
+        self._present: dict[str, str] = {}  # alias -> the state it was put to, or captured as
         self._operations: dict[str, DatabaseOperations] = {}
         self._held: dict[str, set[str]] = {}
-        # alias, state, whether with counters -> the digests to find after a rewind
-        self._checksums: dict[tuple[str, str, bool], Mapping[str, str]] = {}
+        self.broken: dict[str, str] = {}
 
     def attach(self, alias: str) -> None:
         """Take the present content of a database that has just been made as *migrated*."""
-        operations = operations_for(connections[alias])
-        if operations is None:
-            return
-        operations.open()
-        self._operations[alias] = operations
-        self._held[alias] = set()
-        self.capture([alias], MIGRATED)
+        if alias not in self._operations and self._open(alias) is not None:
+            self._capture_migrated(alias)
+
+    def _open(self, alias: str) -> DatabaseOperations | None:
+        connection = connections[alias]
+        if vars(connection)["_thread_ident"] != self._owner:  # of a test's thread, which may end
+            connection = connection.copy()
+            connection.inc_thread_sharing()
+        operations = operations_for(connection)
+        if operations is not None:
+            operations.open()
+            self._operations[alias] = operations
+            self._held[alias] = set()
+        elif alias not in self._without:
+            self._without.add(alias)
+            self._say(
+                f"Database {alias!r} is put back by Django's flush: there is no rewind for "
+                f"{connection.vendor}."
+            )
+        return operations
+
+    def _capture_migrated(self, alias: str) -> None:
+        self._unprepared.add(alias)
+        self.capture([alias], MIGRATED, complete=False)
+        self._watch(alias)
+
+    def prepare(self, aliases: Iterable[str]) -> None:
+        """Get databases ready for the first test that commits: put back what tests before it
+        have moved (sequences), and make what only such tests need.
+        """
+        waiting = [alias for alias in aliases if alias in self._unprepared]
+        self._unprepared.difference_update(waiting)
+        self.rewind(waiting, MIGRATED)
+
+    # Databases that are kept
+
+    def can_keep(self, alias: str) -> bool:
+        """Whether there are operations for the vendor of this database."""
+        return operations_for(connections[alias]) is not None
+
+    def read_document(self, alias: str) -> dict[str, Any] | None:
+        """Return what was stored with a database that an earlier run has kept.
+
+        The database is attached then: what follows is ``resume()``, or ``detach()``.
+        """
+        operations = self._open(alias)
+        return None if operations is None else operations.read_document()
+
+    def resume(self, alias: str) -> bool:
+        """Put a database back to *migrated*, as an earlier run has captured it; False if what
+        was kept of that cannot be used.
+        """
+        if not self._operations[alias].resume(MIGRATED):
+            return False
+        self._held[alias].add(MIGRATED)
+        self._unprepared.add(alias)
+        self._operations[alias].rewind(MIGRATED)
+        self._present[alias] = MIGRATED
+        self._unprepared.add(alias)
+        self._take_checksums(alias, MIGRATED)
+        self._watch(alias)
+        return True
+
+    def write_document(self, alias: str, document: Mapping[str, Any]) -> bool:
+        """Store a document with a database that is to be kept; return whether it is there now."""
+        if not self.holds([alias], MIGRATED):
+            self._capture_migrated(alias)
+        self._operations[alias].write_document(document)
+        return self._operations[alias].read_document() is not None
+
+    def adopt(self, alias: str) -> None:
+        """Take a clone, which is put back to the *migrated* state of its template.
+
+        Where that state does not outlive a process the present content is taken.
+        """
+        if self._open(alias) is not None and not self.resume(alias):
+            self._capture_migrated(alias)
+
+    def document(self, alias: str) -> Mapping[str, Any] | None:
+        """Return what is stored with a database that is attached."""
+        return self._operations[alias].read_document()
+
+    @contextmanager
+    def cloning(self, alias: str) -> Iterator[Callable[[str], None]]:
+        """Yield what makes a clone of a database that is attached (see DatabaseOperations)."""
+        with self._operations[alias].cloning() as clone:
+            yield clone
 
     def detach(self, alias: str, *, dropped: bool) -> None:
         """Let go of a database; ``dropped`` says whether it is to be destroyed now."""
         operations = self._operations.pop(alias, None)
         self._held.pop(alias, None)
+        self._present.pop(alias, None)
+        self._unprepared.discard(alias)
+        self.contents.forget(alias)
+        self.broken.pop(alias, None)
         if operations is not None:
             operations.close()
             if dropped:
-                operations.discard()
+                with self.admitting(alias):
+                    operations.discard()
+
+    def forget_all(self) -> object:
+        """Let go of all databases without closing anything: in a forked process, where they are
+        those of the process it was forked from. Return what must not be freed.
+        """
+        kept, self._operations = self._operations, {}
+        self._held = {}
+        self.contents.forget_all()
+        return kept
 
     def covers(self, aliases: Iterable[str]) -> bool:
         """Whether all of these databases can be rewound."""
@@ -67,14 +188,27 @@ class Baselines:
     def holds(self, aliases: Iterable[str], state: str) -> bool:
         return all(state in self._held[alias] for alias in aliases)
 
-    def capture(self, aliases: Iterable[str], state: str) -> None:
+    def is_at(self, aliases: Iterable[str], state: str) -> bool:
+        """Whether ``state`` is what all of the databases were put to, or captured as, last."""
+        return all(self._present.get(alias) == state for alias in aliases)
+
+    def moved(self, aliases: Iterable[str]) -> None:
+        """Something else has written: the databases are at no state that is known."""
+        for alias in aliases:
+            self._present.pop(alias, None)
+
+    def capture(self, aliases: Iterable[str], state: str, *, complete: bool = True) -> None:
         """Take the present content of the databases as ``state``."""
         for alias in aliases:
-            self._operations[alias].capture(state)
+            with self.admitting(alias):
+                self._operations[alias].capture(state, complete=complete)
             self._held[alias].add(state)
-            for counters in (True, False) if self._verify else ():
-                digests = self._operations[alias].checksums(counters=counters)
-                self._checksums[alias, state, counters] = digests
+            self._present[alias] = state
+            self._take_checksums(alias, state)
+
+    def _take_checksums(self, alias: str, state: str) -> None:
+        if self._checksums is not None:
+            self._checksums.take(alias, state, self._operations[alias])
 
     def forget(self, aliases: Iterable[str], state: str) -> None:
         for alias in aliases:
@@ -83,41 +217,85 @@ class Baselines:
                 self._held[alias].discard(state)
 
     def rewind(self, aliases: Iterable[str], state: str, *, counters: bool = True) -> list[Repair]:
-        """Put the databases back to ``state``; return what was repaired."""
-        repairs = []
+        """Put the databases back to ``state``; return what was repaired.
+
+        Raises RewindError, when all have been tried, if one could not be put back.
+        """
+        repairs: list[Repair] = []
+        failed: list[Exception] = []
         for alias in aliases:
-            rewound = self._operations[alias].rewind(state, counters=counters)
-            if self._verify:
-                self._compare(alias, state, counters)
+            self._present.pop(alias, None)
+            try:
+                rewound = self._rewind(alias, state, counters)
+            except Exception as error:
+                failed.append(error)
+                continue
+            self._present[alias] = state
             if rewound:
                 repairs.append(Repair(alias, rewound))
-                _clear_caches(rewound)
+                clear_row_caches(rewound)
+        if failed:
+            raise failed[0]
         return repairs
 
-    def _compare(self, alias: str, state: str, counters: bool) -> None:
-        expected = self._checksums[alias, state, counters]
-        found = self._operations[alias].checksums(counters=counters)
-        differing = sorted(
-            name
-            for name in expected.keys() | found.keys()
-            if expected.get(name) != found.get(name)
-        )
-        if differing:
-            raise RewindError(
-                f"Database {alias!r} differs from its {state} state after a rewind: "
-                f"{', '.join(differing[:10])}"
-            )
+    def renew_sessions(self, aliases: Sequence[str]) -> None:
+        """Make this thread's sessions like new ones: those of the databases of ``aliases``, which
+        are covered; all others are closed, as Django closes all.
+        """
+        for alias in aliases:
+            self._operations[alias].renewal.renew(connections[alias])
+        for connection in connections.all(initialized_only=True):
+            if primary_of(connection.alias) not in aliases:
+                connection.close()
+
+    def close_outdated_sessions(self) -> None:
+        """Close renewed sessions that Django would open in another way now."""
+        for alias, operations in self._operations.items():
+            connection = connections[alias]
+            if operations.renewal.outdated(connection) and not connection.in_atomic_block:
+                connection.close()
+
+    def end_sessions(self, aliases: Iterable[str]) -> list[tuple[str, tuple[LeakedSession, ...]]]:
+        """End the sessions that are in a transaction or hold a lock; return them by alias."""
+        return [
+            (alias, self._operations[alias].end_sessions())
+            for alias in aliases
+            if alias in self._operations and alias not in self.broken
+        ]
+
+    def refuse(self, connection: BaseDatabaseWrapper) -> None:
+        """Raise RewindError if the database of ``connection`` could not be put back."""
+        for alias, why in self.broken.items():
+            if identity(connections[alias]) == identity(connection):
+                raise RewindError(why)
+
+    def _rewind(self, alias: str, state: str, counters: bool) -> Rewound:
+        connection = connections[alias]
+        self.refuse(connection)
+        try:
+            with self.admitting(alias):
+                rewound = self._operations[alias].rewind(state, counters=counters)
+                if self._checksums is not None:
+                    operations = self._operations[alias]
+                    self._checksums.compare(alias, state, operations, counters=counters)
+        except BaseException as error:  # also where this was interrupted
+            self.broken[alias], remedy = not_put_back(alias, state, error)
+            if not isinstance(error, Exception):
+                raise
+            raise RewindError(f"{self.broken[alias]}\n{remedy}") from error
+        return rewound
+
+    def _watch(self, alias: str) -> None:
+        if self._watched:
+            self.contents.watch(alias, self._operations[alias])
 
 
-def _clear_caches(rewound: Rewound) -> None:
-    """Forget what Django remembers of rows that have just been put back."""
-    if apps.is_installed("django.contrib.contenttypes"):
-        from django.contrib.contenttypes.models import ContentType
-
-        if rewound.rebuilt or ContentType._meta.db_table in rewound.tables:
-            ContentType.objects.clear_cache()
-    if apps.is_installed("django.contrib.sites"):
-        from django.contrib.sites.models import Site
-
-        if rewound.rebuilt or Site._meta.db_table in rewound.tables:
-            Site.objects.clear_cache()
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Drop what was made beside the database of ``connection`` to rewind it, by whomever; it is
+    about to be dropped itself.
+    """
+    operations = operations_for(connection)
+    if operations is not None:
+        operations.open()
+        operations.close()
+        operations.discard()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 
 from ..exceptions import DatabaseInteractionError, UnsafeDatabaseError
@@ -27,17 +27,22 @@ class ConnectionGuard:
 
     ``provide(alias)`` is called before a connection opens a configured database; after it there
     must be a test database, else the connection is refused. ``notice(alias)`` is called when a
-    database in ``watched`` is used; it is watched no longer then.
+    database in ``watched`` is used; it is watched no longer then. ``refuse(connection)`` is called
+    before each cursor, and may raise.
     """
 
     _installed: ClassVar[list[ConnectionGuard]] = []
 
     def __init__(
-        self, provide: Callable[[str], None], notice: Callable[[str], None] = lambda alias: None
+        self,
+        provide: Callable[[str], None],
+        notice: Callable[[str], None] = lambda alias: None,
+        refuse: Callable[[BaseDatabaseWrapper], None] = lambda connection: None,
     ) -> None:
         self.watched: set[str] = set()
         self._provide = provide
         self._notice = notice
+        self._refuse = refuse
         self._real: set[Identity] = set()
         self._aliases: dict[Identity, list[str]] = {}  # of real and of test databases
         self._originals: dict[str, Callable[..., Any]] = {}
@@ -69,6 +74,11 @@ class ConnectionGuard:
         self._originals.clear()
         if self in self._installed:
             self._installed.remove(self)
+
+    def ask(self, provide: Callable[[str], None], notice: Callable[[str], None]) -> None:
+        """From now on call these instead: in a process that has databases of its own."""
+        self._provide = provide
+        self._notice = notice
 
     def announce(self, alias: str) -> None:
         """Ask for the database of ``alias`` before one of the name it has now is opened."""
@@ -115,9 +125,14 @@ class ConnectionGuard:
 
         return refuse
 
-    def is_real(self, connection: BaseDatabaseWrapper) -> bool:
-        """Whether opening ``connection`` now would open a configured, real database."""
-        return not in_memory(connection) and identity(connection) in self._real
+    def is_real(self, connection: BaseDatabaseWrapper, name: str | None = None) -> bool:
+        """Whether opening ``connection`` now, or ``name`` over it, would open a configured, real
+        database.
+        """
+        found = identity(connection)
+        if name is not None:
+            return (*found[:3], name) in self._real
+        return not in_memory(connection) and found in self._real
 
     def close_opened(self, alias: str) -> None:
         """Close what connections there are to the database of ``alias``, in all threads.
@@ -133,7 +148,8 @@ class ConnectionGuard:
             )
             if identity(connection) == identity(own) and not in_use:
                 connection.inc_thread_sharing()
-                BaseDatabaseWrapper.close(connection)  # SQLite's leaves it open
+                with suppress(DatabaseError):  # MySQL's driver: it was closed behind Django's back
+                    BaseDatabaseWrapper.close(connection)  # SQLite's leaves it open
                 connection.dec_thread_sharing()
 
     def _close_connections(self) -> None:
@@ -227,6 +243,7 @@ class ConnectionGuard:
     ) -> Any:
         if self._refused_by:
             return RefusingCursor(self._refused_by, connection.alias)
+        self._refuse(connection)
         if connection.alias in self.watched and connection is connections[connection.alias]:
             self._use(connection.alias)
         session = vars(connection).get("_primary", connection)  # a mirror's is its primary's

@@ -11,12 +11,16 @@ parties register theirs with ``register(vendor, "dotted.path.Class")``.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import import_string
+
+from .copies import Copies
+from .renewal import SessionRenewal
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,12 @@ class DatabaseOperations(abc.ABC):
     """
 
     vendor: ClassVar[str]
-    #: Whether a rewind is exact. Where it is not (the generic fallback) Django's own way is used.
-    exact: ClassVar[bool] = True
+    #: How the sessions that tests have used are made like new ones: by default, closed.
+    renewal_class: ClassVar[type[SessionRenewal]] = SessionRenewal
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
+        self.renewal = self.renewal_class()
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -80,11 +85,13 @@ class DatabaseOperations(abc.ABC):
         """
 
     @abc.abstractmethod
-    def capture(self, state: str) -> None:
+    def capture(self, state: str, *, complete: bool = True) -> None:
         """Take the present content as ``state``; a state of that name is replaced.
 
         Cheap where little differs from a state that is held already: only tables that differ
-        are copied. Sessions that are in a transaction are not waited for.
+        are copied. Sessions that are in a transaction are not waited for. With ``complete``
+        False, what is slow and only needed to undo a change of the schema may be left to the
+        first rewind; a schema that has changed by then stays as it is.
         """
 
     @abc.abstractmethod
@@ -96,6 +103,10 @@ class DatabaseOperations(abc.ABC):
         left in a transaction or with locks are ended, after at most a few seconds.
         Raises KeyError for a state that is not held.
         """
+
+    def end_sessions(self) -> tuple[LeakedSession, ...]:
+        """End the sessions that a rewind would end, and put nothing back; return them."""
+        return ()
 
     @abc.abstractmethod
     def forget(self, state: str) -> None:
@@ -126,6 +137,29 @@ class DatabaseOperations(abc.ABC):
         Return False if it is not there or cannot be trusted any more.
         """
 
+    # Copies of the whole database
+
+    def copies(self) -> Copies | None:
+        """Return what copies databases of this vendor; None if nothing does but Django.
+
+        This object needs not be open.
+        """
+        return None
+
+    @contextmanager
+    def cloning(self) -> Iterator[Callable[[str], None]]:
+        """Yield what makes a clone of a given NAME, which threads may call at the same time.
+
+        A clone has all that is kept of this object: another one, opened on it, can ``resume()``.
+        Nobody may use this object or the database until the block ends. Raises
+        NotImplementedError where ``copies()`` is None.
+        """
+        copies = self.copies()
+        if copies is None:
+            raise NotImplementedError(f"{type(self).__name__} does not clone databases")
+        with copies.cloning() as clone:
+            yield clone
+
 
 _PATHS = {
     "postgresql": "sanerunner.databases.postgresql.operations.PostgreSQLOperations",
@@ -137,6 +171,11 @@ _PATHS = {
 def register(vendor: str, path: str) -> None:
     """Use the class at the dotted ``path`` for databases whose wrapper's ``vendor`` is this."""
     _PATHS[vendor] = path
+
+
+def is_supported(connection: BaseDatabaseWrapper) -> bool:
+    """Whether there are operations for the vendor of ``connection``."""
+    return connection.vendor in _PATHS
 
 
 def operations_for(connection: BaseDatabaseWrapper) -> DatabaseOperations | None:

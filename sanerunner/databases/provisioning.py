@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
@@ -13,9 +14,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
-from ..exceptions import UnsafeDatabaseError
-from .baseline import Baselines
+from .baseline import MIGRATED, Baselines
+from .durability import Durability
+from .facts import ServerFacts
+from .failures import explained
+from .finishing import Finisher
 from .guard import ConnectionGuard
+from .inmemory import Keepers
 from .layout import (
     Layout,
     Signatures,
@@ -25,17 +30,24 @@ from .layout import (
     primary_of,
     signatures,
 )
+from .making import DatabaseMaker, Keeping
 from .mirrors import Mirrors
-from .names import TestNames
+from .names import TestNames, refuse_real
+from .pruning import prune
+from .registry import KnownModels
+from .serialized import SerializedContent
+from .undeclared import UndeclaredUse
 from .vendors import in_memory, vendor_of
 
 
 class Provisioner:
     """The test databases of one run.
 
-    ``verbosity``, ``interactive``, ``keepdb``, ``debug_sql`` and ``time_keeper`` mean what they
-    mean for ``django.test.utils.setup_databases``; with ``migrate`` False tables are made from
-    the models, without migrations. ``emit`` takes a DatabaseReady event for each database.
+    ``verbosity``, ``interactive``, ``debug_sql`` and ``time_keeper`` mean what they mean for
+    ``django.test.utils.setup_databases``; with ``migrate`` False tables are made from the
+    models, without migrations. ``suffix`` goes behind the names of the databases. Images are
+    kept in the folder ``image_cache``. ``created`` is called with the alias of each database that
+    was made, not kept. ``emit`` takes a DatabaseReady event for each database.
     """
 
     def __init__(
@@ -43,34 +55,54 @@ class Provisioner:
         *,
         verbosity: int = 1,
         interactive: bool = True,
-        keepdb: bool = False,
+        keeping: Keeping | None = None,
+        suffix: str = "",
         debug_sql: bool = False,
         migrate: bool = True,
         baselines: Baselines | None = None,
+        created: Callable[[str], None] | None = None,
+        image_cache: Path | None = None,
         time_keeper: Any = None,
         emit: Callable[[DatabaseReady], None] = lambda event: None,
         current_test: Callable[[], str] = lambda: "",
     ) -> None:
         self.verbosity = verbosity
         self.interactive = interactive
-        self.keepdb = keepdb
+        self.keeping = keeping or Keeping()
         self.debug_sql = debug_sql
         self.migrate = migrate
         self.baselines = baselines
         self.time_keeper = time_keeper or NullTimeKeeper()
-        self.emit = emit
-        self.current_test = current_test
-        self.guard = ConnectionGuard(self._provide_undeclared, self._note_undeclared)
-        self.undeclared: dict[str, str] = {}  # alias -> the first test that used it
+        self.guard = ConnectionGuard(
+            self._provide_undeclared, self._note_undeclared, self._refuse_broken
+        )
+        self.serialized = SerializedContent()
+        self._undeclared = UndeclaredUse(current_test, tells=verbosity >= 1)
+        if baselines is not None:
+            baselines.admitting = self.guard.admitting
         self._lock = threading.RLock()
         self._signatures: Signatures = {}
-        self._serialize: dict[str, bool] = {}
+        self._declared: set[str] = set()
         self._made: dict[str, TestDatabase] = {}  # by their first alias, in order of making
         self._making: list[str] = []
-        self._names = TestNames(self._check_name)
+        self._names = TestNames(self._before_making, suffix)
         self._mirrors = Mirrors()
+        self._durability = Durability()
+        self._models = KnownModels()
+        self._facts = ServerFacts(self.guard.admitting)
         self._owner: int | None = None
-        self._keepers: dict[str, BaseDatabaseWrapper] = {}
+        self._keepers = Keepers()
+        self._maker = DatabaseMaker(
+            self.keeping,
+            verbosity=verbosity,
+            interactive=interactive,
+            migrate=migrate,
+            baselines=baselines,
+            create=self._create,
+            adopt=self._names.begun.add,
+            image_cache=image_cache,
+        )
+        self._finisher = Finisher(self._maker, baselines=baselines, created=created, emit=emit)
 
     @property
     def active(self) -> bool:
@@ -83,11 +115,12 @@ class Provisioner:
         Raises DatabaseConfigurationError for a circle in DEPENDENCIES, and UnsafeDatabaseError
         where a test database would be a real one.
         """
+        self._models.learn()
         layout = plan_layout(aliases, self._signatures)
         for database in layout.databases:
-            self._check_name(database.alias)
-        for alias, serialize in aliases.items():
-            self._serialize[alias] = self._serialize.get(alias, False) or serialize
+            refuse_real(database.alias, self.guard.is_real)
+            self._declared.add(database.alias)
+        self.serialized.declare(aliases)
         return layout
 
     def require(self, aliases: Mapping[str, bool]) -> Layout:
@@ -101,21 +134,21 @@ class Provisioner:
             layout = self.declare(aliases)
             used = {alias for database in layout.databases for alias in database.aliases}
             self.guard.watched = set(connections) - used - set(layout.mirrors)
-            dirty = sorted(used.intersection(self.undeclared))
-            if dirty:
+            dirty = self._undeclared.among(used)
+            discarded = bool(dirty) and not self._rewind(dirty)
+            if discarded:
                 self._discard(dirty[0])
+            self._make_missing(layout, rebuilt=discarded)
             for database in layout.databases:
-                if not self._is_made(database):
-                    self._make(database, rebuilt=bool(dirty))
-            for database in layout.databases:
-                self._serialize_content(database)
+                rewound = self.baselines is not None and self.baselines.covers([database.alias])
+                self.serialized.ensure(database, self._models, rewound=rewound)
             return layout
 
     def teardown(self) -> None:
         """Destroy the databases, or keep them if so asked."""
         with self._lock, contextlib.ExitStack() as stack:
             for database in self._made.values():
-                stack.callback(self._destroy, database, keepdb=self.keepdb)
+                stack.callback(self._destroy, database, keepdb=self.keeping.keepdb)
 
     def start(self) -> None:
         """Let no connection reach a real database from now on.
@@ -123,7 +156,9 @@ class Provisioner:
         Raises UnsafeDatabaseError where a connection is in a transaction.
         """
         self._signatures = signatures()
+        self._models = KnownModels()
         self.guard.install()
+        self._facts.install()
         self._owner = threading.get_ident()
         mirrors = known_mirrors()
         self._names.announce(mirrors)
@@ -135,8 +170,20 @@ class Provisioner:
         """Destroy the databases; connections and settings are as before ``start()``."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.guard.uninstall)
+            stack.callback(self._facts.uninstall)
             stack.callback(self._restore)
+            stack.callback(self._maker.release)
             self.teardown()
+
+    def prune(self) -> list[str]:
+        """Remove what killed runs of this project have left; return a line for each."""
+        with self._lock:
+            return prune(
+                [alias for alias in connections if primary_of(alias) == alias],
+                project=self.keeping.project,
+                own=self.keeping.keepdb,
+                is_real=self.guard.is_real,
+            )
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -147,6 +194,7 @@ class Provisioner:
             yield
 
     def _restore(self) -> None:
+        self._durability.restore()
         self._mirrors.restore()
         self._names.restore()
         self._owner = None
@@ -154,49 +202,57 @@ class Provisioner:
     def _provide_undeclared(self, alias: str) -> None:
         """Make a database that code has opened, unless it exists."""
         with self._lock:
-            for database in plan_layout([alias], self._signatures).databases:
-                if not self._is_made(database):
-                    self._make(database)
+            self._make_missing(plan_layout([alias], self._signatures))
 
     def _note_undeclared(self, alias: str) -> None:
         """Remember the test that has used a database without declaring it."""
-        user = self.current_test()
-        if self._making or not user:  # a migration, a check, or the project's own runner
-            self.guard.watched.add(alias)
-        else:
-            self.undeclared.setdefault(primary_of(alias), user)
+        if self._making or not self._undeclared.note(alias):
+            self.guard.watched.add(alias)  # a migration, a check, or the project's own runner
+
+    def _refuse_broken(self, connection: BaseDatabaseWrapper) -> None:
+        if self.baselines is not None and self.baselines.broken:
+            self.baselines.refuse(connection)
 
     def _is_made(self, database: TestDatabase) -> bool:
         """Whether the database exists, is being made, or was made by the project's runner."""
         alias = database.alias
         return alias in self._made or alias in self._making or alias in self._names.begun
 
+    def _make_missing(self, layout: Layout, rebuilt: bool = False) -> None:
+        """Make the databases that do not exist yet; take their baselines when all are there, as
+        the migrations of one may write to another.
+        """
+        for database in layout.databases:
+            if not self._is_made(database):
+                self._make(database, rebuilt)
+        if not self._making:
+            self._finisher.finish()
+
     def _make(self, database: TestDatabase, rebuilt: bool = False) -> None:
-        connection = connections[database.alias]
-        keep = self.keepdb and not rebuilt
         started = time.monotonic()
+        self._before_making(database.alias)
         self._making.append(database.alias)
         try:
             with (
+                explained(database.alias),
                 self.guard.admitting(database.alias),
+                self._models.alone(),
                 self.time_keeper.timed(f"  Creating {database.alias!r}"),
             ):
-                self._create(database, keepdb=keep)
+                made = self._maker.make(database.alias, self._declared, anew=rebuilt)
         finally:
             self._making.pop()
         self._made[database.alias] = database
-        self._keep_open(database)
-        if self.baselines is not None:
-            self.baselines.attach(database.alias)
+        if threading.get_ident() != self._owner:  # this thread may end
+            self._keepers.keep(database.alias)
+        self._finisher.add(database.alias, made, time.monotonic() - started)
         if self.debug_sql:
             for each in connections.all():
                 each.force_debug_cursor = True
-        how = "rebuilt" if rebuilt else "kept" if keep else "created"
-        name = str(connection.settings_dict["NAME"])
-        self.emit(DatabaseReady(database.alias, name, how, time.monotonic() - started))
 
-    def _create(self, database: TestDatabase, *, keepdb: bool) -> None:
-        connection = connections[database.alias]
+    def _create(self, alias: str, keepdb: bool, **steps: Callable[[], Any]) -> None:
+        """Make a database in Django's way, with ``steps`` of our own (see TestNames)."""
+        connection = connections[alias]
         test_settings = connection.settings_dict["TEST"]
         migrate = test_settings["MIGRATE"]
         test_settings["MIGRATE"] = migrate and self.migrate
@@ -206,67 +262,54 @@ class Provisioner:
                 verbosity=self.verbosity,
                 autoclobber=not self.interactive,
                 keepdb=keepdb,
+                **steps,
                 **CREATE_TEST_DB_ARGUMENTS,
             )
         except BaseException:
-            if database.alias in self._names.begun:
-                self._destroy(database, keepdb=keepdb)
+            if alias in self._names.begun:
+                self._destroy(TestDatabase((alias,)), keepdb=keepdb)
             raise
         finally:
             test_settings["MIGRATE"] = migrate
 
-    def _keep_open(self, database: TestDatabase) -> None:
-        """An in-memory database lives as long as a connection; this thread's may end first."""
-        connection = connections[database.alias]
-        if in_memory(connection) and threading.get_ident() != self._owner:
-            keeper = connection.copy()
-            keeper.connect()
-            self._keepers[database.alias] = keeper
+    def _rewind(self, dirty: list[str]) -> bool:
+        """Put databases that undeclared use may have changed back to *migrated*, if they can be;
+        return whether all were.
+        """
+        owners = {alias: made.alias for made in self._made.values() for alias in made.aliases}
+        aliases = sorted({owners.get(alias, alias) for alias in dirty})
+        if self.baselines is None or not self.baselines.covers(aliases):
+            return False
+        for alias in dirty:
+            self._undeclared.tell(alias, "is rewound")
+        self._undeclared.forget(dirty)
+        self.baselines.rewind(aliases, MIGRATED)
+        return True
 
     def _discard(self, dirty: str) -> None:
         """Destroy all databases, of which ``dirty`` is needed as migrations leave it."""
-        if self.verbosity >= 1:
-            connections[dirty].creation.log(
-                f"Test database {dirty!r} is made anew: {self.undeclared[dirty]} used it without "
-                "declaring it, outside of any isolation."
-            )
+        self._undeclared.tell(dirty, "is made anew")
         for database in reversed(list(self._made.values())):
             self._destroy(database, keepdb=False)
-        self.undeclared.clear()
+        self._undeclared.forget_all()
 
     def _destroy(self, database: TestDatabase, *, keepdb: bool) -> None:
         connection = connections[database.alias]
         self._made.pop(database.alias, None)
-        self._keepers.pop(database.alias, None)
-        if self.baselines is not None:
-            self.baselines.detach(database.alias, dropped=not keepdb)
-        with self.guard.admitting(database.alias):
+        self._keepers.release(database.alias)
+        with explained(database.alias, "destroyed"), self.guard.admitting(database.alias):
+            if self.baselines is not None:
+                self.baselines.detach(database.alias, dropped=not keepdb)
             if not keepdb or in_memory(connection):
                 self.guard.close_opened(database.alias)
                 vendor_of(connection).end_sessions(connection)
             name = connection.settings_dict["NAME"]
             connection.creation.destroy_test_db(name, self.verbosity, keepdb)
+            if not keepdb:
+                self._maker.removed(database.alias)
         self._names.begun.discard(database.alias)
-        for alias in database.aliases:
-            vars(connections[alias]).pop("_test_serialized_contents", None)
+        self.serialized.drop(database)
 
-    def _serialize_content(self, database: TestDatabase) -> None:
-        for alias in database.aliases:
-            connection = connections[alias]
-            if self._serialize.get(alias) and not hasattr(connection, "_test_serialized_contents"):
-                content = connection.creation.serialize_db_to_string()
-                connection._test_serialized_contents = content  # type: ignore[attr-defined]
-
-    def _check_name(self, alias: str) -> None:
-        """Refuse a test database whose name is that of a configured, real one."""
-        connection = connections[alias]
-        if self.guard.is_real(connection):
-            host = connection.settings_dict["HOST"] or "localhost"
-            name = vendor_of(connection).name(connection)
-            remedy = f'Give it a name of its own in DATABASES["{alias}"]["TEST"]["NAME"].'
-            if name != connection.settings_dict["NAME"]:
-                remedy = f'Put it into NAME, not into DATABASES["{alias}"]["OPTIONS"].'
-            raise UnsafeDatabaseError(
-                f"The test database of alias {alias!r} has the name of a real database: "
-                f"{str(name)!r} on {host}. {remedy}"
-            )
+    def _before_making(self, alias: str) -> None:
+        refuse_real(alias, self.guard.is_real)
+        self._durability.give_up(connections[alias])
