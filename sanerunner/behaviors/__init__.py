@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..conf import Config
 from ..databases.baseline import Baselines
 from ..plugins import Plugin
 from .database import DatabaseBehavior, Refuse
+from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
 from .rewind import RewindBehavior
+from .sessions import SessionBehavior
 from .translation import TranslationBehavior
 
 
 def built_in(config: Config, refuse: Refuse, baselines: Baselines | None = None) -> list[Plugin]:
-    """Return the behaviors in the order of their set-up; ``baselines`` are there to rewind."""
-    rewinding: list[Plugin] = []
-    if baselines is not None:
-        rewinding = [RewindBehavior(baselines, always_migrated=config.baseline == "migrated")]
+    """Return the behaviors in the order of their set-up; ``baselines`` are there to rewind, and to
+    be watched for leaks.
+    """
+    committing: list[Plugin] = []
+    if config.flush_command is not None:
+        committing = [FlushBehavior(config.flush_command)]
+    elif baselines is not None:
+        committing = [
+            SessionBehavior(baselines),
+            RewindBehavior(baselines, always_migrated=config.baseline == "migrated"),
+        ]
+    detecting: list[Plugin] = []
+    if config.detects_leaks:
+        from .leaks import LeaksBehavior  # takes long to import
+
+        detecting = [LeaksBehavior(baselines or Baselines(), fail=config.fail_on_leaks)]
+
+    def empty(owner: Any, aliases: list[str]) -> None:
+        flush_with(config.flush_command, owner, aliases)
+        if baselines is not None:
+            baselines.moved(aliases)
+
     return [
-        *rewinding,
+        *detecting,
+        *committing,
         RequirementsBehavior(),
         CacheBehavior(flush_always=config.flush_cache),
         MailBehavior(),
         TranslationBehavior(),
-        DatabaseBehavior(refuse),
+        DatabaseBehavior(refuse, empty),
     ]

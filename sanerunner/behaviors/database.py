@@ -25,19 +25,23 @@ _TEST_SWITCHES = frozenset(
 _CLASS_SWITCHES = frozenset({"database_single_transaction_at_end", "database_flush_at_end"})
 
 Refuse = Callable[[str], AbstractContextManager[None]]
+Empty = Callable[[Any, list[str]], None]
 
 
 class DatabaseBehavior(Plugin):
     """``no_database_interaction``, ``database_single_transaction`` and ``database_flush``, and
     the forms of the latter two for a whole class, ``…_at_end``.
 
-    ``refuse(test_name)`` is a context manager in which any use of a database is an error.
+    ``refuse(test_name)`` is a context manager in which any use of a database is an error;
+    ``empty(owner, aliases)`` flushes databases after a test, or a class, that asks for it.
     """
 
     name = "django"
+    test_attributes = tuple(sorted(_TEST_SWITCHES))
 
-    def __init__(self, refuse: Refuse) -> None:
+    def __init__(self, refuse: Refuse, empty: Empty | None = None) -> None:
         self._refuse = refuse
+        self._empty = empty or (lambda owner, aliases: flush(aliases))
         self._class_stack = ExitStack()
         self._test_stack = ExitStack()
 
@@ -46,7 +50,7 @@ class DatabaseBehavior(Plugin):
         if issubclass(test_class, SimpleTestCase) or switches.isdisjoint(_CLASS_SWITCHES):
             return
         with ExitStack() as stack:
-            _isolate(stack, test_class, "database_single_transaction_at_end" in switches)
+            self._isolate(stack, test_class, "database_single_transaction_at_end" in switches)
             self._class_stack = stack.pop_all()
 
     def class_teardown(self, test_class: type) -> None:
@@ -60,23 +64,22 @@ class DatabaseBehavior(Plugin):
             _refuse_in_run(test, self._refuse)
         elif not isinstance(test, SimpleTestCase):
             with ExitStack() as stack:
-                _isolate(stack, test, "database_single_transaction" in switches)
+                self._isolate(stack, test, "database_single_transaction" in switches)
                 self._test_stack = stack.pop_all()
 
     def test_teardown(self, test: unittest.TestCase) -> None:
         self._test_stack.close()
 
-
-def _isolate(stack: ExitStack, owner: Any, in_transaction: bool) -> None:
-    """Begin a transaction to roll back, or announce a flush, when ``stack`` is closed."""
-    aliases = aliases_of(owner)
-    if in_transaction:
-        _enter_transactions(stack, aliases)
-    else:
-        stack.callback(flush, aliases)
-    for fixture in getattr(owner, "fixtures", None) or ():
-        for alias in aliases:
-            call_command("loaddata", fixture, verbosity=0, database=alias)
+    def _isolate(self, stack: ExitStack, owner: Any, in_transaction: bool) -> None:
+        """Begin a transaction to roll back, or announce a flush, when ``stack`` is closed."""
+        aliases = aliases_of(owner)
+        if in_transaction:
+            _enter_transactions(stack, aliases)
+        else:
+            stack.callback(self._empty, owner, aliases)
+        for fixture in getattr(owner, "fixtures", None) or ():
+            for alias in aliases:
+                call_command("loaddata", fixture, verbosity=0, database=alias)
 
 
 def _refuse_in_run(test: unittest.TestCase, refuse: Refuse) -> None:

@@ -22,6 +22,7 @@ class CacheBehavior(Plugin):
 
     def __init__(self, *, flush_always: bool = False) -> None:
         self._flush_always = flush_always
+        self.test_attributes = None if flush_always else ("flush_django_cache",)
 
     def test_setup(self, test: unittest.TestCase) -> None:
         wanted = attribute(test, "flush_django_cache", None)
@@ -42,6 +43,8 @@ class MailBehavior(Plugin):
 
 class RequirementsBehavior(Plugin):
     """Skips a test whose ``required_sane_plugins`` are not all active."""
+
+    test_attributes = ("required_sane_plugins",)
 
     def test_setup(self, test: unittest.TestCase) -> None:
         required = attribute(test, "required_sane_plugins")

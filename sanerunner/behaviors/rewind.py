@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import unittest
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.test import TransactionTestCase, testcases
+from django.core.signals import setting_changed
 
 from ..cases import use_isolation
-from ..databases.baseline import CHECKPOINT, FLUSHED, MIGRATED, Baselines, Repair
+from ..databases.baseline import CHECKPOINT, FLUSHED, MIGRATED, Baselines
+from ..databases.operations import LeakedSession
 from ..plugins import Plugin
+from . import stock
 
 
 class LeakedSessionWarning(UserWarning):
@@ -23,67 +26,93 @@ class RewindBehavior(Plugin):
 
     Stock classes find what Django would show them: the first that runs finds the migrated
     database, later ones a flushed one; those with ``serialized_rollback``, and all with
-    ``always_migrated``, the migrated one. Classes with ``available_apps``, and those that use a
-    database which cannot be rewound, go Django's way.
+    ``always_migrated``, the migrated one. Those with ``available_apps`` find what was there,
+    and their first test is flushed by Django, which empties the tables of these apps only; the
+    others are rewound to what that left. Classes that use a database which cannot be rewound go
+    Django's way.
     """
 
     def __init__(self, baselines: Baselines, *, always_migrated: bool = False) -> None:
         self._baselines = baselines
         self._always_migrated = always_migrated
-        self._originals: dict[str, Any] = {}
-        self._leave: Callable[[], None] = lambda: None
+        self._partly_flushed: Any = None  # the class with available_apps that has a checkpoint
+        self._between_tests = True
+        self._leave: list[Callable[[], object]] = []
 
     def worker_setup(self, worker: int) -> None:
-        set_up = vars(TransactionTestCase)["_fixture_setup"].__func__
-        tear_down = vars(TransactionTestCase)["_fixture_teardown"]
-        self._originals = {
-            "_fixture_setup": vars(TransactionTestCase)["_fixture_setup"],
-            "_fixture_teardown": tear_down,
+        self._set_up = stock.original(stock.SET_UP)
+        self._tear_down = stock.original(stock.TEAR_DOWN)
+        self._reload = stock.original(stock.RELOAD)
+        methods = {
+            stock.SET_UP: self._set_up_stock,
+            stock.TEAR_DOWN: self._tear_down_stock,
+            stock.RELOAD: self._renew_sessions,
         }
-
-        def _fixture_setup(cls: Any) -> None:
-            self._set_up_stock(cls, set_up)
-
-        def _fixture_teardown(case: Any) -> None:
-            self._tear_down_stock(case, tear_down)
-
-        stock: Any = TransactionTestCase
-        stock._fixture_setup = classmethod(_fixture_setup)
-        stock._fixture_teardown = _fixture_teardown
-        self._leave = use_isolation(self)
+        setting_changed.connect(self._close_outdated)
+        self._leave = [
+            lambda: setting_changed.disconnect(self._close_outdated),
+            stock.replace({name: _unbound(method) for name, method in methods.items()}),
+            use_isolation(self),
+        ]
 
     def worker_teardown(self, worker: int) -> None:
-        self._leave()
-        for name, original in self._originals.items():
-            setattr(TransactionTestCase, name, original)
+        while self._leave:
+            self._leave.pop()()
+
+    def class_setup(self, test_class: type) -> None:
+        self._between_tests = True
+
+    def test_setup(self, test: unittest.TestCase) -> None:
+        self._between_tests = False
+
+    def class_teardown(self, test_class: type) -> None:
+        if self._partly_flushed is test_class:
+            self._partly_flushed = None
+            self._baselines.forget(stock.databases_of(test_class), CHECKPOINT)
 
     # Django's classes
 
-    def _set_up_stock(self, cls: Any, original: Callable[[Any], None]) -> None:
-        aliases = self._aliases(cls)
-        if not self._rewinds(cls, aliases):
-            original(cls)
+    def _set_up_stock(self, cls: Any) -> None:
+        aliases = stock.databases_of(cls)
+        if self._baselines.covers(aliases):
+            self._baselines.prepare(aliases)
+        if not self._baselines.covers(aliases) or self._flushes_partly(cls):
+            self._set_up(cls)
             return
         state = self._stock_state(cls, aliases)
-        if state is not None:  # else none has flushed yet
+        # Django flushes after tests only: what a class or module has set up stays, and so does
+        # what is left by code that is not rewound.
+        if state == FLUSHED:
+            aliases = [alias for alias in aliases if self._baselines.is_at([alias], MIGRATED)]
+        if state is not None and not self._baselines.is_at(aliases, state):
             self._rewind(cls, aliases, state)
-        self._load_fixtures(cls, original)
+        stock.without_serialized_rows(cls, self._set_up)
 
-    def _tear_down_stock(self, case: Any, original: Callable[[Any], None]) -> None:
-        aliases = self._aliases(case)
-        if not self._rewinds(case, aliases):
-            original(case)
+    def _tear_down_stock(self, case: Any) -> None:
+        cls, aliases = type(case), stock.databases_of(case)
+        if not self._baselines.covers(aliases) or isinstance(case, type) or _is_running(case):
+            self._tear_down(case)
+            self._baselines.moved(aliases)
             return
-        state = self._stock_state(case, aliases)
+        state = self._stock_state(cls, aliases)
         if state is not None:
             self._rewind(case, aliases, state)
+            return
+        self._tear_down(case)
+        if self._flushes_partly(cls):
+            self._baselines.capture(aliases, CHECKPOINT)
+            self._partly_flushed = cls
         else:
-            original(case)
             self._baselines.capture(aliases, FLUSHED)
 
-    def _stock_state(self, case: Any, aliases: Iterable[str]) -> str | None:
+    def _flushes_partly(self, cls: Any) -> bool:
+        return cls.available_apps is not None and not self._always_migrated
+
+    def _stock_state(self, cls: Any, aliases: Iterable[str]) -> str | None:
         """Return the state around the tests of a stock class; None if it is yet to be made."""
-        if self._always_migrated or case.serialized_rollback:
+        if self._flushes_partly(cls):
+            return CHECKPOINT if self._partly_flushed is cls else None
+        if self._always_migrated or cls.serialized_rollback:
             return MIGRATED
         return FLUSHED if self._baselines.holds(aliases, FLUSHED) else None
 
@@ -91,52 +120,50 @@ class RewindBehavior(Plugin):
 
     def covers(self, test_class: Any) -> bool:
         """Whether the databases of a sane destructive class are rewound."""
-        return self._rewinds(test_class, self._aliases(test_class))
+        aliases = stock.databases_of(test_class)
+        return test_class.available_apps is None and self._baselines.covers(aliases)
 
     def set_up(self, test_class: Any) -> None:
         """Before the first test of a class: committed class data, on top of *migrated*; before
         each: what the first one found.
         """
-        aliases = self._aliases(test_class)
+        aliases = stock.databases_of(test_class)
         if test_class._has_checkpoint:
-            self._rewind(test_class, aliases, CHECKPOINT)
+            if not self._baselines.is_at(aliases, CHECKPOINT):
+                self._rewind(test_class, aliases, CHECKPOINT)
             return
+        self._baselines.prepare(aliases)
         self._rewind(test_class, aliases, MIGRATED)
-        self._load_fixtures(test_class, self._originals["_fixture_setup"].__func__)
-        _set_up_test_data(test_class)
+        stock.without_serialized_rows(test_class, self._set_up)
+        stock.set_up_test_data(test_class)
         self._baselines.capture(aliases, CHECKPOINT)
         test_class._has_checkpoint = True
 
-    def tear_down(self, test_class: Any) -> None:
+    def tear_down(self, test: Any) -> None:
         """After a test of an isolated class."""
-        self._rewind(test_class, self._aliases(test_class), CHECKPOINT)
+        self._rewind(test, stock.databases_of(test), CHECKPOINT)
 
     def tear_down_class(self, test_class: Any) -> None:
         """After the last test of a class."""
-        aliases = self._aliases(test_class)
+        aliases = stock.databases_of(test_class)
         test_class._has_checkpoint = False
         self._rewind(test_class, aliases, MIGRATED)
         self._baselines.forget(aliases, CHECKPOINT)
 
     # Both
 
-    def _aliases(self, case: Any) -> list[str]:
-        return list(case._databases_names(include_mirrors=False))
+    def _renew_sessions(self, case: Any) -> bool:
+        """Django asks whether to close all connections after a test: make them like new ones."""
+        aliases = stock.databases_of(case)
+        if not self._reload(case) or not self._baselines.covers(aliases):
+            return bool(self._reload(case))
+        self._baselines.renew_sessions(aliases)
+        return False
 
-    def _rewinds(self, case: Any, aliases: Iterable[str]) -> bool:
-        return case.available_apps is None and self._baselines.covers(aliases)
-
-    def _load_fixtures(self, cls: Any, original: Callable[[Any], None]) -> None:
-        """Let Django reset sequences and load fixtures; migrated rows are there already."""
-        had = "serialized_rollback" in vars(cls)
-        serialized, cls.serialized_rollback = cls.serialized_rollback, False
-        try:
-            original(cls)
-        finally:
-            if had:
-                cls.serialized_rollback = serialized
-            else:
-                del cls.serialized_rollback
+    def _close_outdated(self, **kwargs: Any) -> None:
+        """A setting was changed for a class: what is opened for its tests heeds it."""
+        if self._between_tests:
+            self._baselines.close_outdated_sessions()
 
     def _rewind(self, case: Any, aliases: Iterable[str], state: str) -> None:
         owner: Any = case if isinstance(case, type) else type(case)
@@ -144,24 +171,25 @@ class RewindBehavior(Plugin):
         repairs = self._baselines.rewind(aliases, state, counters=exact)
         name = case.id() if not isinstance(case, type) else f"{owner.__module__}.{owner.__name__}"
         for repair in repairs:
-            _warn_of_leaks(name, repair)
+            warn_of_leaks(name, repair.alias, repair.rewound.leaked)
 
 
-def _set_up_test_data(test_class: Any) -> None:
-    """Run ``setUpTestData()``; what it sets on the class is copied for each test."""
-    before = dict(vars(test_class))
-    test_class.setUpTestData()
-    for name, value in dict(vars(test_class)).items():
-        if value is not before.get(name):
-            wrapped: Any = testcases.TestData(name, value)  # type: ignore[attr-defined]
-            setattr(test_class, name, wrapped)
+def _is_running(case: Any) -> bool:
+    """Whether the test itself calls, not Django after it."""
+    return case._outcome is not None
 
 
-def _warn_of_leaks(name: str, repair: Repair) -> None:
-    for leaked in repair.rewound.leaked:
+def _unbound(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that can be a method of a class, and hands its owner to ``method``."""
+    return lambda owner: method(owner)
+
+
+def warn_of_leaks(name: str, alias: str, sessions: Iterable[LeakedSession]) -> None:
+    """Say which test, or class, has left the sessions."""
+    for leaked in sessions:
         tables = f" (tables: {', '.join(leaked.tables)})" if leaked.tables else ""
         warnings.warn(
-            f"{name} left session {leaked.session} of database {repair.alias!r} in a "
+            f"{name} left session {leaked.session} of database {alias!r} in a "
             f"transaction or with a lock{tables}; it was ended.",
             LeakedSessionWarning,
             stacklevel=2,

@@ -17,6 +17,7 @@ class TranslationBehavior(Plugin):
     """
 
     name = "translation"
+    test_attributes = ("make_translations",)
 
     def __init__(self) -> None:
         self._overridden: translation.override | None = None
