@@ -70,6 +70,10 @@ class CapturingStream(io.TextIOBase):
             self.kept.add(text)
         return len(text)
 
+    def take(self) -> str:
+        """Return what was kept since the last call."""
+        return "" if self.kept is None else self.kept.take()
+
     def flush(self) -> None:
         if self.passthrough:
             self.stream.flush()
@@ -166,5 +170,5 @@ class OutputCapture:
         """Return what was written to stdout and stderr since the last call."""
         if self._streams is None:
             return "", ""
-        stdout, stderr = (stream.kept.take() if stream.kept else "" for stream in self._streams)
-        return stdout, stderr
+        stdout, stderr = self._streams
+        return stdout.take(), stderr.take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Protocol
 
 from ..collection.stages import PlannedStage
@@ -11,6 +12,8 @@ from ..events import Event, WorkerStarted
 from ..plugins import PluginManager, tear_down
 from .capture import OutputCapture
 from .results import EventResult
+from .retries import Retries
+from .safeguards import Alarm, no_exit
 from .suite import FixtureSuite
 
 
@@ -31,8 +34,14 @@ class Executor(Protocol):
         """Release what ``start`` took; called once, after the last stage."""
 
     @property
+    def stopped_by(self) -> str:
+        """Why no test is to run any more: an error, a database in an unknown state say, or the
+        limit of failures; else "".
+        """
+
+    @property
     def should_stop(self) -> bool:
-        """Whether no further test is to begin (``--failfast``, Ctrl-C)."""
+        """Whether no further test is to begin (``--failfast``, Ctrl-C, ``stopped_by``)."""
 
 
 class SerialExecutor:
@@ -45,13 +54,18 @@ class SerialExecutor:
         plugins: PluginManager,
         result: EventResult,
         capture: OutputCapture,
+        retries: Retries,
         capturing: bool = True,
+        alarm: Alarm | None = None,
     ) -> None:
         self._emit = emit
         self._plugins = plugins
         self._result = result
         self._capture = capture
+        self._retries = retries
         self._capturing = capturing
+        retries.on_stop = result.stop
+        self._alarm = alarm
         self._teardowns: list[Callable[..., None]] = []
 
     def start(self) -> None:
@@ -63,15 +77,23 @@ class SerialExecutor:
             self._capture.start()
         try:
             self._result.begin_stage(stage.name)
-            FixtureSuite(self._plugins).run_planned(stage.tests, self._result)
+            with no_exit(self._result.blame), self._alarm.on() if self._alarm else nullcontext():
+                FixtureSuite(self._plugins).run_planned(
+                    stage.tests, self._result, lambda: self._retries.due(0)
+                )
         except KeyboardInterrupt:
             self._result.interrupt()
             raise
         finally:
             self._capture.stop()
+            self._retries.settle(stage.name)
 
     def finish(self) -> None:
         tear_down(self._teardowns, worker=0)
+
+    @property
+    def stopped_by(self) -> str:
+        return self._result.stopped_by or self._retries.stopped_by
 
     @property
     def should_stop(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Union
 
 from ..collection.stages import PlannedTest
 from ..events import Event, Failure, FixtureFailed, Outcome, TestFinished, TestInfo, TestStarted
+from ..exceptions import RewindError
 from .capture import OutputCapture
 from .sql import QueryLog
 
@@ -50,6 +51,7 @@ class EventResult(unittest.TestResult):
         self._stage = ""
         self._planned: PlannedTest | None = None
         self.current_class = ""
+        self.stopped_by = ""  # what makes further tests meaningless
         self._outcomes: list[Outcome] = []
         self._failures: list[Failure] = []
         self._reason = ""
@@ -61,6 +63,10 @@ class EventResult(unittest.TestResult):
         """What runs: a test's id, or the class whose fixtures run; "" for neither."""
         return self._planned.info.id if self._planned else self.current_class
 
+    def running(self) -> tuple[TestInfo, float] | None:
+        """Return the test that runs, and when it began by the monotonic clock."""
+        return (self._planned.info, self._clock) if self._planned else None
+
     # Around a stage and around each test
 
     def begin_stage(self, stage: str) -> None:
@@ -69,7 +75,7 @@ class EventResult(unittest.TestResult):
 
     def begin(self, planned: PlannedTest) -> None:
         """``planned`` runs now."""
-        self._reset()
+        self._outcomes, self._failures, self._reason = [], [], ""
         self._planned = planned
         self._capture.take()
         if self._queries is not None:
@@ -78,8 +84,8 @@ class EventResult(unittest.TestResult):
         self._started_at = time.time()
         self._clock = time.monotonic()
 
-    def end(self) -> None:
-        """The test that was begun has ended: emit its verdict."""
+    def end(self, leaks: tuple[str, ...] = ()) -> None:
+        """The test that was begun has ended: emit its verdict, and what it left changed."""
         assert self._planned is not None
         duration = time.monotonic() - self._clock
         sql = self._queries.stop() if self._queries is not None else ""
@@ -92,12 +98,13 @@ class EventResult(unittest.TestResult):
                 outcome,
                 self._started_at,
                 duration,
-                reason=self._reason,
-                failures=tuple(self._failures),
-                stdout=stdout,
-                stderr=stderr,
-                sql=sql,
-                worker=self._worker,
+                self._reason,
+                tuple(self._failures),
+                stdout,
+                stderr,
+                sql,
+                self._worker,
+                leaks,
             )
         )
         if self.failfast and outcome.is_bad:
@@ -118,6 +125,13 @@ class EventResult(unittest.TestResult):
                 worker=self._worker,
             )
         )
+
+    def blame(self, error: BaseException) -> None:
+        """Something that the running test has started, a thread, has raised ``error``."""
+        if self._planned is not None:
+            self._outcomes.append(Outcome.ERRORED)
+            text = f"{type(error).__name__}: {error}\n"
+            self._failures.append(Failure(True, type(error).__name__, _message(error), text))
 
     def interrupt(self) -> None:
         """The user has interrupted the test that is running."""
@@ -155,11 +169,10 @@ class EventResult(unittest.TestResult):
     # What unittest calls
 
     def startTest(self, test: unittest.TestCase) -> None:
-        super().startTest(test)
+        self.testsRun += 1  # what it buffers in unittest is captured here
         self._tell("startTest", test)
 
     def stopTest(self, test: unittest.TestCase) -> None:
-        super().stopTest(test)
         self._tell("stopTest", test)
 
     def addSuccess(self, test: unittest.TestCase) -> None:
@@ -211,11 +224,6 @@ class EventResult(unittest.TestResult):
 
     # Details
 
-    def _reset(self) -> None:
-        self._outcomes = []
-        self._failures = []
-        self._reason = ""
-
     def _add(
         self, outcome: Outcome, test: unittest.TestCase, err: ExcInfo, subtest: str = ""
     ) -> None:
@@ -236,11 +244,17 @@ class EventResult(unittest.TestResult):
         subtest: str = "",
         fixture: str = "",
     ) -> Failure:
+        if isinstance(err[1], RewindError):
+            first_line = _message(err[1]).partition("\n")[0]
+            self.stopped_by = self.stopped_by or f"{type(err[1]).__name__}: {first_line}"
+            self.stop()
         text = self._exc_info_to_string(err, test or unittest.TestCase())  # type: ignore[attr-defined]
         kind = err[0].__name__ if err[0] is not None else "Exception"
         return Failure(is_error, kind, _message(err[1]), text, subtest, fixture)
 
     def _verdict(self) -> Outcome:
+        if len(self._outcomes) == 1:
+            return self._outcomes[0]
         for outcome in _DECIDING_OUTCOMES:
             if outcome in self._outcomes:
                 return outcome
@@ -248,6 +262,8 @@ class EventResult(unittest.TestResult):
         return Outcome.SKIPPED
 
     def _tell(self, method: str, *args: Any) -> None:
+        if self._companion is None:
+            return
         listener = getattr(self._companion, method, None)
         if listener is not None:
             listener(*args)

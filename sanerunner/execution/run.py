@@ -43,6 +43,7 @@ class TestRun:
         prepare: Callable[[PlannedStage], None],
         keep_going: bool = False,
         failfast: bool = False,
+        fail_on_flaky: bool = False,
     ) -> None:
         self._plan = plan
         self._executor = executor
@@ -51,13 +52,14 @@ class TestRun:
         self._prepare = prepare
         self._keep_going = keep_going
         self._failfast = failfast
+        self._fail_on_flaky = fail_on_flaky
         self._pending = {planned.info.id: planned.info for planned in plan}
         self._failed = False
         self._left_out = False
         self._stage_failed = False
         self.stopped_by = ""
         self.interrupted = False
-        bus.subscribe(self._watch)
+        bus.subscribe(self._watch, TestFinished, FixtureFailed)
 
     def run(self) -> None:
         """Run the plan. Raises what kept a stage from starting, after the last event."""
@@ -105,6 +107,8 @@ class TestRun:
                 self.interrupted = True
             finally:
                 tear_down(teardowns, stage=stage.name)
+        except KeyboardInterrupt:  # while the stage was prepared
+            self.interrupted = True
         except BaseException:
             self._stage_failed = True
             raise
@@ -124,12 +128,16 @@ class TestRun:
             self._prepare(stage)
             return self._plugins.set_up("stage", stage=stage.name)
         except BaseException as error:
-            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            message = "" if isinstance(error, SystemExit) else str(error).strip()
+            first_line = (message or type(error).__name__).splitlines()[0].rstrip(":")
             self.stopped_by = f"stage {stage.name!r} could not start: {first_line}"
             self.interrupted = isinstance(error, KeyboardInterrupt)
             raise
 
     def _note_why_stopped(self, stage: PlannedStage) -> None:
+        if self.stopped_by:
+            return
+        self.stopped_by = self._executor.stopped_by
         if self.stopped_by:
             return
         by_failfast = self._failfast and self._stage_failed
@@ -151,6 +159,8 @@ class TestRun:
         if isinstance(event, TestFinished):
             self._pending.pop(event.test.id, None)
             bad = event.outcome.is_bad
+            if self._fail_on_flaky and event.flaky:  # the run fails; the stage has not
+                self._failed = True
         else:
             bad = isinstance(event, FixtureFailed)
         if bad:

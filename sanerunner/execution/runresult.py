@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Iterable
 from typing import Any
 
-from ..events import Event, FixtureFailed, Outcome, TestFinished, TestInfo
+from ..events import Event, Failure, FixtureFailed, Outcome, TestFinished, TestInfo
 
 
 class TestHandle:
@@ -45,12 +46,15 @@ class RunResult(unittest.TestResult):
     """The whole run as a ``unittest.TestResult``, made from its events.
 
     A list holds each test once. ``not_run`` are the tests that were left out, with the reason;
-    a run with such tests was not successful.
+    a run with such tests was not successful. ``flaky`` are those that passed after they had
+    failed, with their first failure; with ``fail_on_flaky`` a run with such was not successful.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fail_on_flaky: bool = False) -> None:
         super().__init__()
+        self._fail_on_flaky = fail_on_flaky
         self.not_run: list[tuple[TestHandle, str]] = []
+        self.flaky: list[tuple[TestHandle, str]] = []
 
     def handle_event(self, event: Event) -> None:
         if isinstance(event, TestFinished):
@@ -65,10 +69,12 @@ class RunResult(unittest.TestResult):
             self.not_run.append((TestHandle(event.test), event.reason))
             return
         self.testsRun += 1
+        if event.flaky:
+            self.flaky.append((TestHandle(event.test), _texts(event.earlier[0].failures)))
         if outcome is Outcome.PASSED:
             return
         handle: Any = TestHandle(event.test)
-        text = "\n".join(failure.traceback for failure in event.failures)
+        text = _texts(event.failures)
         if outcome is Outcome.FAILED:
             self.failures.append((handle, text))
         elif outcome is Outcome.ERRORED:
@@ -81,4 +87,9 @@ class RunResult(unittest.TestResult):
             self.unexpectedSuccesses.append(handle)
 
     def wasSuccessful(self) -> bool:
-        return super().wasSuccessful() and not self.not_run
+        failed_by_flaky = self._fail_on_flaky and self.flaky
+        return super().wasSuccessful() and not self.not_run and not failed_by_flaky
+
+
+def _texts(failures: Iterable[Failure]) -> str:
+    return "\n".join(failure.traceback for failure in failures)

@@ -6,6 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pdb import Pdb
 from typing import Any
 
@@ -13,13 +14,42 @@ from ..collection.stages import Plan, PlannedStage
 from ..compat import pdb
 from ..conf import Config
 from ..eventbus import EventBus
+from ..events import FixtureFailed, TestFinished
 from ..plugins import PluginManager
+from ..reporting.terminal import write_text
+from .background import Background
 from .capture import OutputCapture
-from .executors import SerialExecutor
+from .checking import CheckProcess
+from .clones import CloneProvider
+from .executors import Executor, SerialExecutor
+from .parallel import ParallelExecutor
+from .process import Launch
 from .results import EventResult, ExcInfo
+from .retries import Retries
 from .run import TestRun
 from .runresult import RunResult
+from .safeguards import Alarm
 from .sql import QueryLog
+from .units import timeout_of
+from .worker import WorkerFiles, WorkerOptions
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes of a parallel run: how many, how they are started, their databases, and
+    what makes these meanwhile. ``forks``: whether the processes are forked from this one.
+    ``checks``: one more process, of the system checks, if these have not run yet.
+
+    ``durations``: seconds that tests took in earlier runs, by their ids.
+    """
+
+    count: int
+    launch: Launch
+    databases: CloneProvider
+    durations: Mapping[str, float] = field(default_factory=dict)
+    background: Background | None = None
+    forks: bool = True
+    checks: CheckProcess | None = None
 
 
 class Session:
@@ -36,6 +66,8 @@ class Session:
         arguments: Mapping[str, Any],
         *,
         prepare: Callable[[PlannedStage], None],
+        workers: Workers | None = None,
+        log: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.plan = plan
         self._config = config
@@ -43,9 +75,11 @@ class Session:
         self._plugins = plugins
         self._arguments = arguments
         self._prepare = prepare
+        self._workers = workers
+        self._log = log
         self._event_result: EventResult | None = None
         self._run: TestRun | None = None
-        self._result = RunResult()
+        self._result = RunResult(fail_on_flaky=config.fail_on_flaky)
         self.on_breakpoint: Callable[[], None] = lambda: None
         self._capture = OutputCapture(
             limit=config.output_limit, hide=bool(arguments.get("buffer"))
@@ -65,26 +99,14 @@ class Session:
         return self._result.wasSuccessful() and not self._bus.errors and not self.interrupted
 
     def run(self, companion: unittest.TestResult | None = None) -> RunResult:
-        """Run the plan; ``companion`` is told what unittest would tell it."""
+        """Run the plan; ``companion`` is told what unittest would tell it, in a serial run."""
         failfast = bool(self._arguments.get("failfast"))
-        self._bus.subscribe(self._result.handle_event)
-        result = self._event_result = EventResult(
-            emit=self._bus.emit,
-            capture=self._capture,
-            queries=QueryLog() if self._config.debug_sql else None,
-            companion=companion,
-            on_failure=self._post_mortem if self._config.pdb else None,
-        )
-        result.failfast = failfast
-        result.tb_locals = bool(self._arguments.get("tb_locals"))
-        unittest.registerResult(result)
-        executor = SerialExecutor(
-            emit=self._bus.emit,
-            plugins=self._plugins,
-            result=result,
-            capture=self._capture,
-            capturing=not self._config.pdb,
-        )
+        self._bus.subscribe(self._result.handle_event, TestFinished, FixtureFailed)
+        retries = self._retries(failfast, companion)
+        if self._workers:
+            executor = self._parallel(retries, failfast and not retries.active)
+        else:
+            executor = self._serial(retries, failfast and not retries.active, companion)
         self._run = TestRun(
             self.plan,
             executor,
@@ -93,6 +115,7 @@ class Session:
             prepare=self._prepare,
             keep_going=self._config.keep_going,
             failfast=failfast,
+            fail_on_flaky=self._config.fail_on_flaky,
         )
         breakpoint_hook, sys.breakpointhook = sys.breakpointhook, self._breakpoint
         self._breakpoint_hook = breakpoint_hook
@@ -101,6 +124,98 @@ class Session:
         finally:
             sys.breakpointhook = breakpoint_hook
         return self._result
+
+    def _retries(self, failfast: bool, companion: unittest.TestResult | None) -> Retries:
+        if companion is not None and self._config.retries:
+            self._log(
+                "A project's own test runner or result class hears of each test once: "
+                "--retries has no effect."
+            )
+        retries = Retries(
+            () if companion is not None else self.plan,
+            emit=self._bus.emit,
+            retries=self._config.retries,
+            max_failures=self._config.max_failures,
+            failfast=failfast,
+            wanted=self._should_retry,
+        )
+        if retries.unusual:
+            first, more = retries.unusual[0], len(retries.unusual) - 1
+            others = f" and {more} more" if more else ""
+            self._log(f"Not retried, since they cannot be made anew: {first}{others}.")
+        return retries
+
+    def _should_retry(self, event: TestFinished) -> bool:
+        answers, errors = self._plugins.ask("should_retry", event=event)
+        self._bus.errors += errors
+        return False not in answers
+
+    def _parallel(self, retries: Retries, failfast: bool) -> Executor:
+        assert self._workers is not None
+
+        def options(number: int, files: WorkerFiles) -> WorkerOptions:
+            return WorkerOptions(
+                number,
+                files,
+                output_limit=self._config.output_limit,
+                failfast=failfast,
+                tb_locals=bool(self._arguments.get("tb_locals")),
+                debug_sql=self._config.debug_sql,
+            )
+
+        return ParallelExecutor(
+            self.plan,
+            workers=self._workers.count,
+            retries=retries,
+            launch=self._workers.launch,
+            options=options,
+            databases=self._workers.databases,
+            timeout=self._config.timeout,
+            expected=self._workers.durations.get,
+            background=self._workers.background,
+            forks=self._workers.forks,
+            checks=self._workers.checks,
+            speculate=self._config.speculate and not self._plugins.has("stage"),
+            keep_going=self._config.keep_going,
+            show=_show_nothing if self._arguments.get("buffer") else _show,
+        )
+
+    def _serial(
+        self, retries: Retries, failfast: bool, companion: unittest.TestResult | None
+    ) -> Executor:
+        alarm = Alarm(
+            timeout=None if self._config.pdb else self._config.timeout,
+            timeouts={} if self._config.pdb else self._timeouts(),
+            emit=retries.take,
+        )
+        result = self._event_result = EventResult(
+            emit=alarm.emit,
+            capture=self._capture,
+            queries=QueryLog() if self._config.debug_sql else None,
+            companion=companion,
+            on_failure=self._post_mortem if self._config.pdb else None,
+        )
+        alarm.running = result.running
+        result.failfast = failfast
+        result.tb_locals = bool(self._arguments.get("tb_locals"))
+        unittest.registerResult(result)
+        return SerialExecutor(
+            emit=self._bus.emit,
+            plugins=self._plugins,
+            result=result,
+            capture=self._capture,
+            retries=retries,
+            capturing=not self._config.pdb,
+            alarm=None if self._config.pdb else alarm,
+        )
+
+    def _timeouts(self) -> dict[str, float]:
+        """Return the time limits of tests that have their own, by their ids."""
+        return {
+            planned.info.id: seconds
+            for planned in self.plan
+            if planned.test is not None and (seconds := timeout_of(planned.test)) is not None
+        }
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Leave the terminal to the debugger that ``breakpoint()`` starts."""
@@ -119,3 +234,15 @@ class Session:
         self.on_breakpoint()
         print(f"\nOpening PDB: {err[1]!r}")
         pdb.post_mortem(err[2])
+
+
+def _show(stdout: str, stderr: str) -> None:
+    """Print what a test in a worker has printed."""
+    for text, stream in ((stdout, sys.stdout), (stderr, sys.stderr)):
+        if text:
+            write_text(stream, text)
+            stream.flush()
+
+
+def _show_nothing(stdout: str, stderr: str) -> None:
+    """``--buffer``: the report shows it."""
