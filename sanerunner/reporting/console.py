@@ -15,11 +15,14 @@ from ..events import (
     RunFinished,
     StageStarted,
     TestFinished,
+    TestRetried,
+    TestSlow,
     TestStarted,
+    WorkerLost,
 )
 from .summary import Summary, fixture_name
 from .terminal import TextOutput, can_be_live, shows_colors
-from .text import RULE, TextReport, describe
+from .text import RULE, TextReport, describe, notice
 
 Display = Literal["auto", "plain", "live"]
 
@@ -53,7 +56,12 @@ _WORDS = {
 
 
 class Progress(Protocol):
-    """Shows a run while it lasts."""
+    """Shows a run while it lasts.
+
+    ``wanted`` are the types of the events that it must get.
+    """
+
+    wanted: tuple[type[Event], ...]
 
     def handle_event(self, event: Event) -> None: ...
 
@@ -95,6 +103,8 @@ class ConsoleReporter:
         stream = sys.stderr if stream is None else stream
         self._out = TextOutput(stream, color=shows_colors(stream, color))
         self._progress = _make_progress(self._out, verbosity, display)
+        #: The types of events that it must get.
+        self.wanted = (*self._progress.wanted, RunFinished)
         self._report = TextReport(
             summary=summary,
             verbosity=verbosity,
@@ -134,6 +144,8 @@ def _make_progress(out: TextOutput, verbosity: int, display: Display) -> Progres
 
 
 class NoProgress:
+    wanted: tuple[type[Event], ...] = ()
+
     def handle_event(self, event: Event) -> None:
         """Show nothing."""
 
@@ -145,10 +157,20 @@ class NoProgress:
 
 
 class Dots:
-    """unittest's character for each test; none for those that were not run.
+    """unittest's character for each test; none for those that were not run. An ``R`` for each
+    attempt that failed and is not the last.
 
     A fixture whose failure no test's verdict shows, a tear-down, gets an ``E`` of its own.
     """
+
+    wanted: tuple[type[Event], ...] = (
+        StageStarted,
+        TestRetried,
+        TestFinished,
+        FixtureFailed,
+        TestSlow,
+        WorkerLost,
+    )
 
     def __init__(self, out: TextOutput) -> None:
         self._out = out
@@ -159,13 +181,18 @@ class Dots:
         if isinstance(event, StageStarted):
             self._end_line()  # what the making of databases prints gets lines of its own
         elif isinstance(event, TestFinished) and event.outcome in _CHARACTERS:
-            self._show(event.outcome)
+            self._show(_CHARACTERS[event.outcome], _STYLES[event.outcome])
+        elif isinstance(event, TestRetried):
+            self._show("R", "caution")
         elif isinstance(event, FixtureFailed) and not event.before_tests:
-            self._show(Outcome.ERRORED)
+            self._show("E", "bad")
+        elif isinstance(event, (TestSlow, WorkerLost)):
+            self._end_line()
+            self._out.line(notice(event), "caution")
+            self._out.flush()
 
-    def _show(self, outcome: Outcome) -> None:
-        style = "" if outcome is Outcome.PASSED else _STYLES[outcome]
-        self._out.write(_CHARACTERS[outcome], style)
+    def _show(self, character: str, style: str) -> None:
+        self._out.write(character, "" if style == "good" else style)
         self._out.flush()
         self._in_line = True
 
@@ -191,6 +218,8 @@ class Lines:
     worker processes run side by side: each gets its line when it ends.
     """
 
+    wanted: tuple[type[Event], ...] = (*Dots.wanted, TestStarted)
+
     def __init__(self, out: TextOutput, verbosity: int) -> None:
         self._out = out
         self._not_run_limit = NOT_RUN_SHOWN if verbosity < 3 else sys.maxsize
@@ -203,6 +232,9 @@ class Lines:
             self._start(event)
         elif isinstance(event, TestFinished):
             self._finish(event)
+        elif isinstance(event, TestRetried):
+            title = "" if self._continues(event.test.id) else describe(event.test)
+            self._show(title, f"{_WORDS[event.failed.outcome]}, to be retried", "caution")
         elif isinstance(event, FixtureFailed):
             self._close_line()
             self._show(fixture_name(event), "ERROR", "bad")
@@ -210,6 +242,9 @@ class Lines:
             self._close_line()
             noun = "test" if event.total == 1 else "tests"
             self._out.line(f"Stage {event.stage!r} ({event.total} {noun})")
+        elif isinstance(event, (TestSlow, WorkerLost)):
+            self._close_line()
+            self._out.line(notice(event), "caution")
         self._out.flush()
 
     def _start(self, event: TestStarted) -> None:
@@ -221,8 +256,7 @@ class Lines:
     def _finish(self, event: TestFinished) -> None:
         if event.outcome is Outcome.NOT_RUN and not self._counts_as_shown(event.reason):
             return
-        if self._open != event.test.id:
-            self._close_line()
+        self._continues(event.test.id)
         subtests = [failure for failure in event.failures if failure.subtest]
         if event.outcome.is_bad:
             for failure in subtests:
@@ -234,6 +268,12 @@ class Lines:
         if event.sql:
             self._out.write(event.sql if event.sql.endswith("\n") else f"{event.sql}\n")
             self._out.line(RULE)
+
+    def _continues(self, test_id: str) -> bool:
+        """Whether the open line is the test's; another's is ended."""
+        if self._open != test_id:
+            self._close_line()
+        return self._open == test_id
 
     def _show_verdict(self, event: TestFinished) -> None:
         outcome = event.outcome

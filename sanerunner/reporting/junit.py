@@ -17,7 +17,16 @@ from xml.dom.minidom import Document
 
 from ..events import Event, FixtureFailed, Outcome, RunFinished, RunStarted, TestFinished
 from ..exceptions import UsageError
-from .junitcase import Case, Suite, set_totals, verdict_of, verdict_of_failures, xml_names
+from .junitcase import (
+    Case,
+    Suite,
+    leaks_text,
+    set_totals,
+    verdict_of,
+    verdict_of_failures,
+    xml_names,
+)
+from .junitreruns import as_reported, reruns_of
 from .xmltext import cap, clean, write_document
 
 OUTPUT_LIMIT = 100_000
@@ -88,7 +97,8 @@ class JUnitReporter:
             self._write()
 
     def _add_test(self, event: TestFinished) -> None:
-        test = event.test
+        test, reruns = event.test, reruns_of(event, limit=self._limit)
+        event = as_reported(event)
         classname, name = self._unique(*xml_names(test))
         self._now = event.started_at or self._now
         case = Case(
@@ -101,10 +111,11 @@ class JUnitReporter:
             duration=event.duration,
             file=test.file,
             line=test.line,
-            stdout=event.stdout,
+            stdout=event.stdout + leaks_text(event),
             stderr=event.stderr,
             description=test.description if self._descriptions else "",
             fixture=event.failures[0].fixture if event.failures else "",
+            reruns=reruns,
         )
         self._suite(classname).cases.append(case)
         self._now += case.elapsed_time

@@ -47,6 +47,31 @@ class Verdict(NamedTuple):
     text: str = ""
 
 
+class Rerun(NamedTuple):
+    """One attempt as an element of a testcase."""
+
+    tag: str
+    type: str
+    message: str
+    text: str
+    stdout: str
+    stderr: str
+
+    def report(self, document: Document, testcase: Element) -> None:
+        """Append the element."""
+        element = testcase.appendChild(document.createElement(self.tag))
+        element.setAttribute("message", self.message)
+        element.setAttribute("type", self.type)
+        for tag, text in (
+            ("stackTrace", self.text),
+            ("system-out", self.stdout),
+            ("system-err", self.stderr),
+        ):
+            if text:
+                child = element.appendChild(document.createElement(tag))
+                _XMLTestResult._createCDATAsections(document, child, text)
+
+
 class Case(_TestInfo):  # type: ignore[misc]
     """A testcase, with the attributes that unittest-xml-reporting's report methods read."""
 
@@ -66,6 +91,7 @@ class Case(_TestInfo):  # type: ignore[misc]
         stderr: str = "",
         description: str = "",
         fixture: str = "",
+        reruns: tuple[Rerun, ...] = (),
     ) -> None:
         # The base class's __init__ wants a live result, test and exception.
         self.classname = classname
@@ -89,6 +115,7 @@ class Case(_TestInfo):  # type: ignore[misc]
         self.file = clean(Path(file).as_posix()) if file else ""
         self.line = line
         self.fixture = fixture
+        self.reruns = reruns
 
     @property
     def is_bad(self) -> bool:
@@ -130,6 +157,8 @@ class Suite:
             else:
                 _set(testcase, "file", case.file)
                 _set(testcase, "line", str(case.line or ""))
+            for rerun in case.reruns:
+                rerun.report(document, testcase)
         for tag, text in (("system-out", self.stdout), ("system-err", self.stderr)):
             if text:
                 output = element.appendChild(document.createElement(tag))
@@ -167,6 +196,14 @@ def xml_names(test: TestInfo) -> tuple[str, str]:
     if place and name and test.class_name.startswith("doctest."):
         return place, name
     return test.class_name or "unknown", test.id or test.method_name or "unknown"
+
+
+def leaks_text(event: TestFinished) -> str:
+    """Return what the test left changed, to stand below what it printed."""
+    if not event.leaks:
+        return ""
+    start = "\n" if event.stdout and not event.stdout.endswith("\n") else ""
+    return f"{start}Left changed:\n" + "".join(f"  {line}\n" for line in event.leaks)
 
 
 def verdict_of(event: TestFinished) -> Verdict:

@@ -26,11 +26,15 @@ from ..events import (
     StageStarted,
     TestFinished,
     TestInfo,
+    TestRetried,
+    TestSlow,
     TestStarted,
+    WorkerLost,
 )
 from .region import REDRAW_AFTER, Region
 from .summary import fixture_name
 from .terminal import TextOutput
+from .text import notice
 
 MIN_BAR, MAX_BAR = 10, 40  # columns
 
@@ -64,6 +68,18 @@ class LiveProgress:
     Failed tests are named above it as they happen, and stay. ``console`` and ``clock`` (seconds,
     monotonic) are for tests.
     """
+
+    wanted: tuple[type[Event], ...] = (
+        RunStarted,
+        StageStarted,
+        TestStarted,
+        TestFinished,
+        FixtureFailed,
+        TestRetried,
+        TestSlow,
+        WorkerLost,
+        StageFinished,
+    )
 
     def __init__(
         self,
@@ -109,6 +125,13 @@ class LiveProgress:
                 self._draw(at_once=named)
         elif isinstance(event, FixtureFailed):
             self._fail_fixture(event)
+            self._draw(at_once=True)
+        elif isinstance(event, (TestSlow, WorkerLost, TestRetried)):
+            if isinstance(event, TestRetried):
+                self._suspended = False
+                self._running.pop(event.test.id, None)
+            self._region.start_line()
+            self._out.line(_one_line(notice(event)), "caution")
             self._draw(at_once=True)
         elif isinstance(event, StageFinished):
             self._draw(at_once=True)

@@ -37,7 +37,7 @@ class Reporters:
         """Subscribe; ``arguments`` are those of ``get_test_runner_kwargs()``, of which
         ``stream``, ``verbosity``, ``buffer`` and ``durations`` are obeyed.
         """
-        self._bus.subscribe(self.summary.handle_event)
+        self._bus.subscribe(self.summary.handle_event, *Summary.WANTED)
         if console:
             self._console = ConsoleReporter(
                 summary=self.summary,
@@ -49,7 +49,7 @@ class Reporters:
                 color=self._wanted_color(),
                 display=cast(Literal["auto", "plain", "live"], self._config.progress),
             )
-            self._bus.subscribe(self._console.handle_event)
+            self._bus.subscribe(self._console.handle_event, *self._console.wanted)
         if self._writes_junit:
             self._start_junit()
         for handler in self._plugins.event_handlers():

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 _KEPT_OPTIONS = ("--settings", "--pythonpath", "--database", "--testrunner")
 
 
-def rerun_command(label: str, argv: Sequence[str] | None = None) -> str:
-    """Return a shell command that runs ``label`` alone, after the pattern of ``argv``
+def rerun_command(*labels: str, argv: Sequence[str] | None = None) -> str:
+    """Return a shell command that runs ``labels`` alone, after the pattern of ``argv``
     (``sys.argv`` without it).
     """
     words = list(sys.argv if argv is None else argv)
@@ -20,7 +20,7 @@ def rerun_command(label: str, argv: Sequence[str] | None = None) -> str:
     command = ["python", *_script(script)]
     if words[1:2] == ["test"]:
         command.append("test")
-    return shlex.join([*command, *_kept(words[1:]), label])
+    return shlex.join([*command, *_kept(words[1:]), *labels])
 
 
 def _script(script: str) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..events import Event, FixtureFailed, Outcome, RunFinished, RunStarted, TestFinished
 
@@ -18,6 +18,14 @@ class Duration(NamedTuple):
     name: str
 
 
+class Leaks(NamedTuple):
+    """What one test left changed, a line for each thing."""
+
+    id: str
+    name: str
+    lines: tuple[str, ...]
+
+
 class _Timing(NamedTuple):
     """A test's duration in the order of the heap: of two equally long, the first is slower."""
 
@@ -26,27 +34,43 @@ class _Timing(NamedTuple):
     duration: Duration
 
 
+def _counters() -> dict[str, Counter[Outcome]]:
+    return defaultdict(Counter)
+
+
 @dataclass(kw_only=True)
 class Summary:
     """Adds up the events of one run; plugins get it in their ``report`` hook.
 
-    A passed test leaves nothing behind but counts; of a bad one the event is kept. Subscribe it
-    before any reporter that reads it. ``keep_durations`` is how many of the slowest tests'
-    durations to keep: None for none, 0 for all.
+    A passed test leaves nothing behind but counts; of a bad or flaky one the event is
+    kept. Subscribe it before any reporter that reads it. ``keep_durations`` is how many of the
+    slowest tests' durations to keep: None for none, 0 for all.
     """
+
+    WANTED: ClassVar[tuple[type[Event], ...]] = (
+        RunStarted,
+        TestFinished,
+        FixtureFailed,
+        RunFinished,
+    )
 
     keep_durations: int | None = None
 
     started: RunStarted | None = field(default=None, init=False)
     finished: RunFinished | None = field(default=None, init=False)
     counts: Counter[Outcome] = field(default_factory=Counter, init=False)
-    by_stage: dict[str, Counter[Outcome]] = field(default_factory=dict, init=False)
-    by_kind: dict[str, Counter[Outcome]] = field(default_factory=dict, init=False)
+    by_stage: dict[str, Counter[Outcome]] = field(default_factory=_counters, init=False)
+    by_kind: dict[str, Counter[Outcome]] = field(default_factory=_counters, init=False)
     #: The tests whose verdict makes the run fail, in the order they ended.
     bad: list[TestFinished] = field(default_factory=list, init=False)
+    #: The tests that passed after they had failed, in the order they ended.
+    flaky: list[TestFinished] = field(default_factory=list, init=False)
     fixture_failures: list[FixtureFailed] = field(default_factory=list, init=False)
     #: Why tests were not run, and how many for each reason.
     not_run_reasons: Counter[str] = field(default_factory=Counter, init=False)
+
+    #: With ``--detect-leaks``: what tests left changed.
+    leaks: list[Leaks] = field(default_factory=list, init=False)
 
     _timings: list[_Timing] = field(default_factory=list, init=False, repr=False)
     _fixtures_in_verdicts: set[str] = field(default_factory=set, init=False, repr=False)
@@ -64,16 +88,20 @@ class Summary:
     def _add_test(self, event: TestFinished) -> None:
         outcome, test = event.outcome, event.test
         self.counts[outcome] += 1
-        self.by_stage.setdefault(test.stage, Counter())[outcome] += 1
-        self.by_kind.setdefault(str(test.kind), Counter())[outcome] += 1
+        self.by_stage[test.stage][outcome] += 1
+        self.by_kind[test.kind][outcome] += 1
         if outcome is Outcome.NOT_RUN:
             self.not_run_reasons[event.reason.removeprefix("not run: ")] += 1
             return
+        if event.leaks:
+            self.leaks.append(Leaks(test.id, test.name or test.id, event.leaks))
         if outcome.is_bad:
             self.bad.append(event)
             self._fixtures_in_verdicts.update(
                 failure.fixture for failure in event.failures if failure.fixture
             )
+        if event.flaky:
+            self.flaky.append(event)
         if self.keep_durations is not None:
             self._add_duration(event, self.keep_durations)
 
@@ -149,7 +177,9 @@ class Summary:
 
     @property
     def successful(self) -> bool:
-        """Whether the run ended, nothing failed, and every test that was to run did."""
+        """Whether the run ended, nothing failed, and every test that was to run did. Flaky tests
+        count only with ``--fail-on-flaky``.
+        """
         return (
             self.finished is not None
             and self.finished.successful

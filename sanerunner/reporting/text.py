@@ -9,14 +9,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..events import Failure, Outcome, TestFinished, TestInfo
+from ..events import (
+    Attempt,
+    Failure,
+    Outcome,
+    TestFinished,
+    TestInfo,
+    TestRetried,
+    TestSlow,
+    WorkerLost,
+)
 from .summary import Summary, fixture_name
 from .terminal import TextOutput
 
 DOUBLE_RULE = "=" * 70
 RULE = "-" * 70
 MAX_COMMANDS = 20
+MAX_MESSAGE = 200  # characters of a failure that is told in one line
 SHORTEST_SHOWN = 0.001  # seconds; as unittest, unless verbose
+
+
+def notice(event: TestSlow | WorkerLost | TestRetried) -> str:
+    """Return a line on what is no verdict, but should be known while the run lasts."""
+    if isinstance(event, TestRetried):
+        why = first_failure(event.failed)
+        return f"retried: {event.test.id} failed in attempt {event.attempt}: {why}"
+    if isinstance(event, TestSlow):
+        where = f" in worker {event.worker}" if event.worker else ""
+        return f"slow: {event.test.id} has been running for {event.running:.0f} s{where}"
+    what = f" while running {event.test}" if event.test else ""
+    return f"worker {event.worker} {event.reason}{what}"
+
+
+def first_failure(attempt: Attempt) -> str:
+    """Return the type and the first line of the message of what an attempt failed by."""
+    if not attempt.failures:
+        return str(attempt.outcome)
+    failure = attempt.failures[0]
+    line = failure.message.strip().partition("\n")[0]
+    text = f"{failure.type}: {line}" if line else failure.type
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 3]}..."
 
 
 def describe(test: TestInfo, subtest: str = "") -> str:
@@ -58,6 +90,8 @@ class TextReport:
     def write(self, out: TextOutput) -> None:
         self._write_failures(out)
         self._write_commands(out)
+        self._write_flaky(out)
+        self._write_leaks(out)
         if self.durations is not None:
             self._write_durations(out, self.durations)
         self._write_left_out(out)
@@ -160,7 +194,29 @@ class TextReport:
             if not fixture.before_tests:
                 yield fixture.owner
 
-    # Durations and totals
+    # Flaky tests, leaks, durations and totals
+
+    def _write_flaky(self, out: TextOutput) -> None:
+        if not self.summary.flaky:
+            return
+        out.line("Flaky, passed after they had failed:")
+        for event in self.summary.flaky:
+            out.write(f"  {event.test.name or event.test.id}", "caution")
+            out.line(f" in attempt {event.attempt}; first {first_failure(event.earlier[0])}")
+        out.line()
+
+    def _write_leaks(self, out: TextOutput) -> None:
+        """What tests left changed, below the name of each."""
+        leaks = self.summary.leaks
+        if not leaks:
+            return
+        out.line(f"Leaks: {_count(len(leaks), 'test')} left something changed", "caution")
+        out.line(RULE)
+        for leaking in leaks:
+            out.line(leaking.name)
+            for line in leaking.lines:
+                out.line(f"  {line}")
+        out.line()
 
     def _write_durations(self, out: TextOutput, wanted: int) -> None:
         slowest = self.summary.durations
@@ -209,6 +265,7 @@ class TextReport:
             "skipped": summary.skipped,
             "expected failures": summary.expected_failures,
             "unexpected successes": summary.unexpected_successes,
+            "flaky": len(summary.flaky),
             "not run": summary.not_run,
             "no verdict": summary.without_verdict,
         }
