@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
-import os
 import sys
 import unittest
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
+from multiprocessing import get_start_method
 from typing import Any
 
 from django.db import connections
@@ -18,23 +18,32 @@ from django.test.utils import setup_test_environment
 
 from . import conf
 from .behaviors import built_in
+from .behaviors.flush import flush_with
 from .collection import listing
+from .collection.narrowing import keep_only, narrow, read_ids
+from .collection.recordings import durations_for, recording_for
 from .collection.selection import select
 from .collection.stages import Plan, PlannedStage, arrange, make_plan
 from .compat import iter_test_cases
 from .databases.baseline import Baselines
+from .databases.clones import Clones
 from .databases.layout import Layout
+from .databases.making import Keeping
 from .databases.provisioning import Provisioner
+from .databases.workers import leave_inherited
 from .eventbus import EventBus
-from .exceptions import UsageError
+from .events import DatabaseReady
+from .exceptions import EXIT_INTERRUPTED, UsageError
+from .execution import garbage
 from .execution.foreign import is_foreign, run_foreign
 from .execution.runresult import RunResult
-from .execution.session import Session
-from .execution.systemchecks import SystemChecks
+from .execution.session import Session, Workers
+from .execution.systemchecks import CheckResult, SystemChecks
+from .execution.worker import Parts
+from .parallelism import Parallelism, examine_apart, recipe_for, worker_parts
 from .plugins import PluginManager, load_plugins
+from .reporting.history import History
 from .reporting.reporters import Reporters
-
-EXIT_INTERRUPTED = 130
 
 
 class SaneRunner(DiscoverRunner):
@@ -58,29 +67,46 @@ class SaneRunner(DiscoverRunner):
         if top_level is not None:
             options["top_level"] = top_level
         self.config = conf.load(options)
-        if self.config.pdb and self.config.parallel > 1:
-            raise UsageError("--pdb needs a run in one process: leave --parallel out.")
+        alone = self.config.pdb and self.config.parallel > 1
         arguments = {**options, **self.config.discover_runner_arguments()}
+        if alone:
+            arguments["parallel"] = 0
         super().__init__(verbosity=verbosity, interactive=interactive, **arguments)
-        if self.parallel > 1:
-            self.log("--parallel has no effect yet: this version runs all tests in one process.")
+        if alone:
+            self.log("--pdb: all tests run in one process, --parallel has no effect.")
+        self._given = {"verbosity": verbosity, "interactive": interactive, **options}
+        self._labels: tuple[str, ...] = ()
+        self._narrows = True
         self.bus = EventBus()
-        rewinds = self.config.restore == "rewind"
-        baselines = Baselines(verify=self.config.verify_rewind) if rewinds else None
+        baselines = None
+        if self.config.restore == "rewind" and self.config.flush_command is None:
+            baselines = Baselines(
+                verify=self.config.verify_rewind, watched=self.config.detects_leaks, say=self.log
+            )
+        self._baselines = baselines
         self.provisioner = Provisioner(
             baselines=baselines,
+            created=self._flush_created if self.config.flush_after_creation else None,
             verbosity=verbosity,
             interactive=interactive,
-            keepdb=self.keepdb,
+            keeping=Keeping(
+                project=self.config.project,
+                keepdb=self.keepdb,
+                create_db=self.config.create_db,
+                fingerprint_files=self.config.fingerprint_files,
+            ),
+            suffix=self.config.database_suffix,
+            image_cache=self.config.image_cache,
             debug_sql=self.debug_sql,
             migrate=self.config.migrate,
             time_keeper=self.time_keeper,
-            emit=self.bus.emit,
+            emit=self._emit_ready,
             current_test=lambda: self._session.current_test if self._session else "",
         )
         behaviors = built_in(self.config, self.provisioner.guard.refusing, baselines)
         self.plugins = PluginManager([*behaviors, *load_plugins(self.config.plugins)])
         self.plugins.call("configure", config=self.config, options=options)
+        self.history = History(self.config.state) if self.config.state is not None else None
         self.reporters = Reporters(self.config, self.bus, self.plugins, options)
         self._checks = SystemChecks(verbosity)
         self._layout: Layout | None = None
@@ -88,6 +114,9 @@ class SaneRunner(DiscoverRunner):
         self._planned_suite: unittest.TestSuite | None = None
         self._plan = Plan([])
         self._session: Session | None = None
+        self._checks_wait = False
+        self._parallelism: Parallelism | None = None  # None if this process runs the tests
+        self._suspects: set[str] = set()  # ids of the tests that --bisect or --pair is about
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -108,6 +137,9 @@ class SaneRunner(DiscoverRunner):
         No connection reaches a real database before this method returns.
         """
         with self.provisioner.guarded(), self.plugins.active():
+            if self.config.prune_databases and not self.config.list:
+                for line in self.provisioner.prune():
+                    self.log(line)
             failures = super().run_tests(list(test_labels), **kwargs)
         if self._session is not None and self._session.interrupted:
             sys.exit(EXIT_INTERRUPTED)
@@ -122,21 +154,32 @@ class SaneRunner(DiscoverRunner):
         self, test_labels: Sequence[str] | None = None, **kwargs: Any
     ) -> unittest.TestSuite:
         """Collect the tests as Django does, keep the selected ones, put them into stages."""
+        self._labels = tuple(test_labels or ())
         parallel, self.parallel = self.parallel, 0
-        suite = super().build_suite(test_labels, **kwargs)
+        with self._loading():
+            collected = self._collect(test_labels, **kwargs)
         self.parallel = parallel
-        selection = select(iter_test_cases(suite), self.config)
+        selection = select(collected, self.config)
         tests = selection.tests
         if self.config.select or self.config.deselect:
             self.log(f"Selected {len(tests)} of {sum(selection.found.values())} test(s).")
             if not tests:
                 self.log(f"Nothing is left of the tests found: {selection.describe()}.")
+        if self._narrows:
+            narrowed = narrow(tests, self.config, recording_for(self.config, self.history))
+            for note in narrowed.notes:
+                self.log(note)
+            tests = narrowed.tests
         self.plugins.call("modify_collection", tests=tests)
+        if self.config.only_from is not None:
+            tests = keep_only(tests, read_ids(self.config.only_from))
         return self.test_suite(arrange(tests, self.config.stages))
 
     def get_databases(self, suite: Any) -> dict[str, bool]:  # type: ignore[override]
         """Return the aliases that the tests use -> whether their content is serialized."""
-        databases = self._plan_of(suite).databases()
+        plan = self._plan_of(suite)
+        databases = plan.databases()
+        self.provisioner.serialized.unneeded = plan.unserialized()
         unused = sorted(set(connections) - set(databases))
         if unused:
             self.log(f"Skipping setup of unused database(s): {', '.join(unused)}.", logging.DEBUG)
@@ -173,10 +216,18 @@ class SaneRunner(DiscoverRunner):
 
     def run_checks(self, databases: Iterable[str]) -> None:
         """Run Django's system checks: first those that need no database, and when a stage's
-        databases are there, those that do. Raises SystemCheckError.
+        databases are there, those that do. Raises SystemCheckError. If they are to run beside
+        workers the first part waits for these.
         """
-        if not self.config.list:
-            self._checks.run(databases if self._session is not None else ())
+        if self.config.list or not self.config.checks:
+            return
+        apart = self.config.checks_beside and not self.config.searches
+        if self._session is not None:
+            self._checks.run(databases)
+        elif apart and min(self.parallel, self._plan.total) > 1:
+            self._checks_wait = True
+        else:
+            self._checks.run(())
 
     def run_suite(  # type: ignore[override]
         self, suite: unittest.TestSuite, **kwargs: Any
@@ -185,15 +236,15 @@ class SaneRunner(DiscoverRunner):
         plan = self._plan_of(suite)
         if self.config.list:
             return self._list(plan)
+        if self.config.searches:
+            from .bisection.report import find_what_breaks  # only then
+
+            return find_what_breaks(plan, self.config, self._suspects)
         _release_tests(suite)
-        if self.config.freeze_gc:
-            gc.collect()
-            gc.freeze()
         try:
             return self._run(plan)
         finally:
-            if self.config.freeze_gc:
-                gc.unfreeze()
+            garbage.release()
             shuffler: Any = self._shuffler  # type: ignore[attr-defined]  # not in django-stubs
             if shuffler is not None:
                 self.log(f"Used shuffle seed: {shuffler.seed_display}")
@@ -212,9 +263,23 @@ class SaneRunner(DiscoverRunner):
     def _run(self, plan: Plan) -> unittest.TestResult:
         arguments = self.get_test_runner_kwargs()
         foreign = is_foreign(self.test_runner, arguments)
+        workers = None if foreign else self._workers(plan)
+        if self._checks_wait and workers is None:
+            self._checks.run(())
+        if foreign and self.parallel > 1:
+            self.log("A project's own test runner or result class runs all tests in one process.")
         self.reporters.start(arguments, console=not foreign)
+        if self.history is not None:
+            self.bus.subscribe(self.history.handle_event, *History.WANTED)
         self._session = session = Session(
-            plan, self.config, self.bus, self.plugins, arguments, prepare=self._prepare
+            plan,
+            self.config,
+            self.bus,
+            self.plugins,
+            arguments,
+            prepare=self._prepare,
+            workers=workers,
+            log=self.log,
         )
         session.on_breakpoint = self.reporters.suspend
         try:
@@ -224,26 +289,107 @@ class SaneRunner(DiscoverRunner):
         finally:
             self.reporters.finish()
 
+    def _workers(self, plan: Plan) -> Workers | None:
+        """Return the processes that are to run the tests; None if it is this one."""
+        if min(self.parallel, plan.total) <= 1:
+            return None
+        shuffler: Any = self._shuffler  # type: ignore[attr-defined]  # not in django-stubs
+        given = {**self._given, "shuffle": shuffler.seed if shuffler else False}
+        clones = Clones(
+            guard=self.provisioner.guard,
+            baselines=self._baselines,
+            keepdb=self.keepdb,
+            verbosity=self.verbosity,
+        )
+        self._parallelism = parallelism = Parallelism(
+            plan,
+            recipe_for(type(self), given, self._labels, plan),
+            count=self.parallel,
+            method=self.config.start_method or get_start_method(),
+            provisioner=self.provisioner,
+            clones=clones,
+            check=self.run_checks,
+            fork=self._fork,
+        )
+        checks = None
+        if self._checks_wait:
+            checks = parallelism.check_process(self._checks, self.check_apart)
+        return parallelism.workers(durations_for(self.config, self.history), checks)
+
+    def check_apart(self) -> CheckResult | None:
+        """In the process of the system checks: run them; None if one needs a database."""
+        return examine_apart(self._checks, self.provisioner.guard)
+
+    def _emit_ready(self, event: DatabaseReady) -> None:
+        if self._parallelism is None:
+            self.bus.emit(event)
+        else:
+            self._parallelism.hand_over(partial(self.bus.emit, event))
+
+    def _fork(self) -> Parts:
+        """In a forked worker: return what it works with."""
+        leave_inherited(self._baselines)
+        return self._parts()
+
+    def join_run(self, labels: Sequence[str]) -> Parts:
+        """In a spawned worker: collect the tests of the run, and return what it works with.
+
+        No connection of the process reaches a real database from now on.
+        """
+        self._narrows = False  # the run has: what it left out is found here, and not run
+        self.provisioner.start()
+        self.plugins.activate()
+        self.setup_test_environment()
+        self._plan_of(self.build_suite(list(labels)))
+        return self._parts()
+
+    def _parts(self) -> Parts:
+        guard, debug_sql = self.provisioner.guard, self.config.debug_sql
+        return worker_parts(self._plan, self.plugins, guard, self._baselines, debug_sql=debug_sql)
+
+    def _collect(self, labels: Sequence[str] | None, **kwargs: Any) -> list[unittest.TestCase]:
+        def build(labels: Sequence[str] | None) -> list[unittest.TestCase]:
+            suite = super(SaneRunner, self).build_suite(labels, **kwargs)
+            return list(iter_test_cases(suite))
+
+        if self.config.suspect is None:
+            return build(labels)
+        from .bisection.suspects import collect_with_suspect  # only then
+
+        tests, self._suspects = collect_with_suspect(build, labels or (), self.config)
+        return tests
+
+    def _loading(self) -> AbstractContextManager[None]:
+        return garbage.loading() if self.config.freeze_gc else nullcontext()
+
     def _prepare(self, stage: PlannedStage) -> None:
-        """Make the databases of a stage that is about to begin."""
+        """Make the databases of a stage that is about to begin. Where there are workers they are
+        waited for, unless some tests of the stage can do without.
+        """
+        if self._parallelism is not None:
+            self._parallelism.prepare(stage)
+            return
         self.provisioner.require(stage.databases)  # but what a subclass has made in its own way
+        if self._baselines is not None and stage.commits:
+            self._baselines.prepare(stage.databases)
         if stage.databases:
             self.run_checks(stage.databases)
+
+    def _flush_created(self, alias: str) -> None:
+        """A database has just been made: FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB."""
+        flush_with(self.config.flush_command, None, [alias])
 
     def _plan_of(self, suite: unittest.TestSuite) -> Plan:
         if self._planned_suite is not suite:
             self._planned_suite = suite
-            self._plan = make_plan(iter_test_cases(suite), self.config.stages)
+            with self._loading():
+                self._plan = make_plan(iter_test_cases(suite), self.config.stages)
         return self._plan
 
     def _list(self, plan: Plan) -> unittest.TestResult:
         layout = self._layout or Layout((), {})
         databases = [database.alias for database in layout.databases]
-        describe = listing.as_json if self.config.list == "json" else listing.as_text
-        try:
-            print(describe(plan, databases), flush=True)
-        except BrokenPipeError:  # the reader, "head" say, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        listing.show(plan, databases, self.config.list)
         return RunResult()
 
 
