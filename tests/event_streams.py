@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sanerunner.events import (
+    Attempt,
     Event,
     Failure,
     FixtureFailed,
@@ -16,6 +17,7 @@ from sanerunner.events import (
     StageStarted,
     TestFinished,
     TestInfo,
+    TestRetried,
     TestStarted,
     WorkerStarted,
 )
@@ -72,6 +74,20 @@ def failure(exception: str = "AssertionError: 1 != 2", **changes: Any) -> Failur
 def finished(test: TestInfo, outcome: Outcome = Outcome.PASSED, **changes: Any) -> TestFinished:
     values: dict[str, Any] = {"started_at": STARTED_AT, "duration": 0.25}
     return TestFinished(test, outcome, **{**values, **changes})
+
+
+def attempt(exception: str = "AssertionError: 1 != 2") -> Attempt:
+    return Attempt(Outcome.FAILED, STARTED_AT, 0.5, (failure(exception),))
+
+
+def retried(test: TestInfo, number: int = 1) -> TestRetried:
+    return TestRetried(test, number, attempt())
+
+
+def flaky(test: TestInfo, exception: str = "AssertionError: 1 != 2") -> list[Event]:
+    """A test that failed and then passed."""
+    verdict = finished(test, attempt=2, earlier=(attempt(exception),))
+    return [TestStarted(test), retried(test), TestStarted(test), verdict]
 
 
 def ran(test: TestInfo, outcome: Outcome = Outcome.PASSED, **changes: Any) -> list[Event]:

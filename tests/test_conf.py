@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -42,11 +44,34 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "JUNIT_STRICT": (True, True, ["--no-junit-strict"], False),
     "PROGRESS": ("live", "live", ["--progress=plain"], "plain"),
     "OUTPUT_LIMIT": (10, 10, ["--output-limit=20"], 20),
+    "SHARD": ("1/3", (1, 3), ["--shard=2/2"], (2, 2)),
+    "DURATIONS_FROM": ("a", Path("a"), ["--durations-from=b"], Path("b")),
+    "RERUN_FAILED": (True, True, ["--no-rerun-failed"], False),
+    "FAILED_FIRST": (True, True, ["--no-failed-first"], False),
+    "STATE": (None, None, ["--state=a"], Path("a")),
+    "DETECT_LEAKS": (True, True, ["--no-detect-leaks"], False),
+    "FAIL_ON_LEAKS": (True, True, ["--no-fail-on-leaks"], False),
+    "BISECT": ("a", "a", ["--bisect=b"], "b"),
+    "PAIR": ("a", "a", ["--pair=b"], "b"),
+    "ONLY_FROM": ("a", Path("a"), ["--only-from=b"], Path("b")),
     "FREEZE_GC": (False, False, ["--freeze-gc"], True),
+    "CHECKS": (False, False, ["--checks"], True),
+    "CHECKS_BESIDE": (True, True, ["--no-checks-beside"], False),
+    "SPECULATE": (False, False, ["--speculate"], True),
+    "TIMEOUT": (60, 60.0, ["--timeout=2.5"], 2.5),
+    "RETRIES": (2, 2, ["--retries=1"], 1),
+    "FAIL_ON_FLAKY": (True, True, ["--no-fail-on-flaky"], False),
+    "MAX_FAILURES": (5, 5, ["--max-failures=1"], 1),
+    "START_METHOD": ("fork", "fork", ["--start-method=spawn"], "spawn"),
     "DEBUG": ("keep", "keep", [], "keep"),
     "RESTORE": ("rewind", "rewind", ["--restore=flush"], "flush"),
     "BASELINE": ("migrated", "migrated", ["--baseline=flushed"], "flushed"),
     "VERIFY_REWIND": (True, True, ["--no-verify-rewind"], False),
+    "CREATE_DB": (True, True, ["--no-create-db"], False),
+    "DATABASE_SUFFIX": ("a", "a", ["--database-suffix=b"], "b"),
+    "PRUNE_DATABASES": (True, True, ["--no-prune-databases"], False),
+    "IMAGE_CACHE": ("a", Path("a"), ["--image-cache=b"], Path("b")),
+    "FINGERPRINT_FILES": (["a/*.json"], ("a/*.json",), [], ("a/*.json",)),
     "PLUGINS": ([], (), [], ()),
     "PATTERN": ("check*.py", "check*.py", ["-p", "t*.py"], "t*.py"),
     "TOP_LEVEL_DIRECTORY": ("a", "a", ["--top-level-directory=b"], "b"),
@@ -76,11 +101,34 @@ WRONG: dict[str, tuple[Any, str]] = {
     "JUNIT_STRICT": (1, "must be True or False, not 1"),
     "PROGRESS": ("dots", "unknown value 'dots'; known: auto, plain, live"),
     "OUTPUT_LIMIT": (-1, "must be a whole number, 0 or more, not -1"),
+    "SHARD": ("3/2", "must be K/N, the K-th of N parts, not '3/2'"),
+    "DURATIONS_FROM": (5, "must be a path, not 5"),
+    "RERUN_FAILED": (1, "must be True or False, not 1"),
+    "FAILED_FIRST": (1, "must be True or False, not 1"),
+    "STATE": ("", "must be a path, not ''"),
+    "DETECT_LEAKS": (1, "must be True or False, not 1"),
+    "FAIL_ON_LEAKS": ("no", "must be True or False, not 'no'"),
+    "BISECT": (5, "must be a string, not 5"),
+    "PAIR": ([], "must be a string, not []"),
+    "ONLY_FROM": (5, "must be a path, not 5"),
     "FREEZE_GC": (None, "must be True or False, not None"),
+    "CHECKS": (0, "must be True or False, not 0"),
+    "CHECKS_BESIDE": (0, "must be True or False, not 0"),
+    "SPECULATE": ("no", "must be True or False, not 'no'"),
+    "TIMEOUT": (0, "must be a number of seconds above 0, not 0"),
+    "RETRIES": (-1, "must be a whole number, 0 or more, not -1"),
+    "FAIL_ON_FLAKY": (1, "must be True or False, not 1"),
+    "MAX_FAILURES": (None, "must be a whole number, 0 or more, not None"),
+    "START_METHOD": ("thread", "unknown value 'thread'; known: fork, forkserver, spawn"),
     "DEBUG": (True, "unknown value 'True'; known: django, keep"),
     "RESTORE": ("undo", "unknown value 'undo'; known: rewind, flush"),
     "BASELINE": (1, "unknown value '1'; known: flushed, migrated"),
     "VERIFY_REWIND": ("yes", "must be True or False, not 'yes'"),
+    "CREATE_DB": ("no", "must be True or False, not 'no'"),
+    "DATABASE_SUFFIX": ("a-b", "must be at most 30 letters, digits and underscores, not 'a-b'"),
+    "PRUNE_DATABASES": (1, "must be True or False, not 1"),
+    "IMAGE_CACHE": ("", "must be a path, not ''"),
+    "FINGERPRINT_FILES": (5, "must be a string or a list of strings, not 5"),
     "PLUGINS": ({"a": 1}, "must be a string or a list of strings, not {'a': 1}"),
     "PATTERN": (5, "must be a string, not 5"),
     "TOP_LEVEL_DIRECTORY": ([], "must be a string, not []"),
@@ -128,7 +176,8 @@ class ConfTestCase(SimpleTestCase):
     def setUp(self) -> None:
         patch = mock.patch.dict(os.environ)
         patch.start()
-        os.environ.pop("DST_PERSIST_TEST_DATABASE", None)
+        for name in ("DST_PERSIST_TEST_DATABASE", "GITLAB_CI", "JENKINS_URL"):
+            os.environ.pop(name, None)
         self.addCleanup(patch.stop)
 
     def assert_usage_error(self, message: str, setting: Any, *words: str, **older: Any) -> None:
@@ -154,8 +203,10 @@ class EveryOptionTest(ConfTestCase):
             "junit_descriptions",
             "migrate",
             "flush_cache",
+            "flush_command",
+            "flush_after_creation",
         }
-        self.assertEqual(fields, {option.field for option in OPTIONS} | older)
+        self.assertEqual(fields, {option.field for option in OPTIONS} | older | {"project"})
 
     def test_defaults(self) -> None:
         config = load()
@@ -310,9 +361,11 @@ class SpellingTest(ConfTestCase):
     def test_pdb_with_processes(self) -> None:
         with (
             override_settings(SANERUNNER={"PARALLEL": 2}),
-            self.assertRaisesRegex(UsageError, "--pdb needs a run in one process"),
+            redirect_stdout(io.StringIO()) as printed,
         ):
-            SaneRunner(pdb=True)
+            runner = SaneRunner(pdb=True)
+        self.assertEqual(runner.parallel, 0)
+        self.assertIn("--pdb: all tests run in one process", printed.getvalue())
 
 
 class OlderSettingsTest(ConfTestCase):
@@ -426,3 +479,44 @@ class CommandTest(ConfTestCase):
         with override_settings(SANERUNNER={}):
             SaneRunner.add_arguments(parser)
         self.assertEqual(vars(parser.parse_args(["--keep-going"])), {"keep_going": True})
+
+
+class SuffixTest(SimpleTestCase):
+    """The suffix of test databases under CI servers that number what runs side by side."""
+
+    def suffix(self, setting: dict[str, Any] | None = None, **environment: str) -> str:
+        cleared = {"GITLAB_CI": "", "JENKINS_URL": "", **environment}
+        with mock.patch.dict(os.environ, cleared):
+            return load(setting or {}).database_suffix
+
+    def test_suffix(self) -> None:
+        self.assertEqual(self.suffix(), "")
+        self.assertEqual(self.suffix(GITLAB_CI="true", CI_CONCURRENT_ID="2"), "ci2")
+        self.assertEqual(self.suffix(JENKINS_URL="http://ci", EXECUTOR_NUMBER="0"), "ci0")
+        self.assertEqual(self.suffix(EXECUTOR_NUMBER="0"), "")
+        self.assertEqual(self.suffix(GITLAB_CI="true", CI_CONCURRENT_ID="x"), "")
+
+    def test_given_one_wins(self) -> None:
+        ci = {"GITLAB_CI": "true", "CI_CONCURRENT_ID": "2"}
+        self.assertEqual(self.suffix({"DATABASE_SUFFIX": "mine"}, **ci), "mine")
+
+
+class ProjectTest(SimpleTestCase):
+    """What marks the test databases of a project."""
+
+    def project(self, **values: Any) -> str:
+        with override_settings(**values):
+            return conf.load({}).project
+
+    def test_package_of_the_settings(self) -> None:
+        self.assertEqual(self.project(SETTINGS_MODULE="shop.settings.test"), "shop")
+
+    def test_common_name(self) -> None:
+        folder = Path(__file__).resolve().parent.parent.name
+        self.assertEqual(self.project(SETTINGS_MODULE="tests.settings.x"), f"{folder}/tests")
+
+    def test_settings_without_module(self) -> None:
+        self.assertEqual(self.project(SETTINGS_MODULE=None, ROOT_URLCONF="shop.urls"), "shop")
+        self.assertEqual(
+            self.project(SETTINGS_MODULE=None, ROOT_URLCONF=None), f"{Path.cwd().name}/"
+        )

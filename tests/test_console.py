@@ -15,8 +15,18 @@ from unittest import mock
 from django.test import SimpleTestCase
 from rich.console import Console
 
-from sanerunner.events import Event, Failure, FixtureFailed, Outcome, StageStarted, TestStarted
-from sanerunner.reporting.console import ConsoleReporter
+from sanerunner.events import (
+    Event,
+    Failure,
+    FixtureFailed,
+    Outcome,
+    StageStarted,
+    TestRetried,
+    TestSlow,
+    TestStarted,
+    WorkerLost,
+)
+from sanerunner.reporting.console import ConsoleReporter, Dots, Lines
 from sanerunner.reporting.live import LiveProgress
 from sanerunner.reporting.summary import Summary
 from sanerunner.reporting.terminal import TextOutput, can_be_live, shows_colors
@@ -69,6 +79,33 @@ class ProgressTests(TextTestCase):
 
     def test_characters(self) -> None:
         self.assertEqual(self.progress(streams.every_outcome(), 1), ".FEsxu")
+
+    def test_attempts(self) -> None:
+        events = streams.run(streams.stage("unit", streams.flaky(streams.test_info())))
+        self.assertEqual(self.progress(events, 1), "R.")
+        self.assertText(
+            self.progress(events, 2),
+            "Stage 'unit' (1 test)",
+            "test_add (shop.tests.CartTests.test_add) ... FAIL, to be retried",
+            "test_add (shop.tests.CartTests.test_add) ... ok",
+        )
+
+    def test_flaky_tests_are_named_and_counted(self) -> None:
+        long = f"ValueError: first line {'x' * 300}\nsecond line"
+        for told, shown in (
+            ("AssertionError: 1 != 2", "AssertionError: 1 != 2"),
+            ("KeyError: ", "KeyError"),
+            (long, f"ValueError: first line {'x' * 174}..."),
+        ):
+            events = streams.run(streams.stage("unit", streams.flaky(streams.test_info(), told)))
+            text = report(events, verbosity=0)
+            name = "test_add (shop.tests.CartTests.test_add)"
+            self.assertIn(f"\n  {name} in attempt 2; first {shown}\n", f"\n{text}")
+            self.assertIn("OK (flaky=1)", text)
+
+    def test_what_is_no_verdict_is_shown_to_all_displays(self) -> None:
+        for display in (Dots, Lines, LiveProgress):
+            self.assertLessEqual({TestRetried, TestSlow, WorkerLost}, set(display.wanted))
 
     def test_no_character_for_a_test_that_was_not_run(self) -> None:
         self.assertEqual(self.progress(streams.failed_stage(), 1), ".F")
@@ -785,6 +822,16 @@ class LiveTests(TextTestCase):
             self.send(*streams.ran(streams.test_info(f"test_{place}")))
         self.send(TestStarted(streams.test_info("test_hangs")))
         self.assertShown(r"unit .* 0/4 .*", r"test_hangs \(shop.*")
+
+    def test_attempts_that_failed_are_named(self) -> None:
+        self.begin()
+        test = streams.test_info("test_0")
+        self.send(TestStarted(test), streams.retried(test))
+        self.assertShown(
+            r"retried: shop\.tests\.CartTests\.test_0 failed in attempt 1: AssertionError: 1 != 2",
+            r"unit \(1/2\) .*0/4 .*",
+            "",
+        )
 
     def test_failures_stay_above(self) -> None:
         self.begin()

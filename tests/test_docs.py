@@ -30,6 +30,8 @@ OLDER_SETTINGS = (
     "DST_RUN_SOUTH_MIGRATIONS",
     "DST_FLUSH_DJANGO_CACHE",
     "DST_PERSIST_TEST_DATABASE",
+    "TEST_DATABASE_FLUSH_COMMAND",
+    "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB",
 )
 
 
@@ -59,10 +61,14 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual(missing, [], f"not in {', '.join(paths)}")
 
     def test_readme_has_every_option(self) -> None:
-        flags = [flag for option in OPTIONS for flag in option.flags]
-        flags.remove("--freeze-gc")  # on by default: the table has what turns it off
+        flags = [
+            # Of what is on by default the table has what turns it off.
+            flag.replace("--", "--no-", 1) if option.default is True else flag
+            for option in OPTIONS
+            for flag in option.flags
+        ]
         old_flags = [flag for flags in OLD_SELECTIONS.values() for flag in flags]
-        self.assert_mentioned([*flags, *old_flags, "--no-freeze-gc"], "README.md")
+        self.assert_mentioned([*flags, *old_flags], "README.md")
         self.assert_mentioned([option.key for option in OPTIONS], "README.md")
 
     def test_reference_makes_its_lists_from_the_options(self) -> None:
@@ -75,9 +81,9 @@ class ReferenceTest(unittest.TestCase):
         self.assert_mentioned([*old_flags, "--persist-test-database"], "docs/reference/options.md")
 
     def test_older_settings(self) -> None:
-        source = inspect.getsource(sanerunner.conf)
-        read = set(re.findall(r'"((?:TEST_OUTPUT|DST)_\w+)"', source))
-        self.assertEqual(read, set(OLDER_SETTINGS), "conf.py reads other settings than these")
+        source = text_of(*map(str, Path(sanerunner.conf.__file__).parent.glob("*.py")))
+        read = set(re.findall(r'"((?:TEST_OUTPUT|DST|TEST_DATABASE|FLUSH)_\w+)"', source))
+        self.assertEqual(read, set(OLDER_SETTINGS), "conf reads other settings than these")
         self.assert_mentioned(
             OLDER_SETTINGS, "docs/reference/settings.md", "docs/reference/options.md"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 from django.test import SimpleTestCase
@@ -78,7 +78,7 @@ class IdentityTest(unittest.TestCase):
                 expected = identity(wrapper(engine, "shop"))
             except Exception as error:
                 self.skipTest(str(error))
-            for host in ("", "localhost", "LOCALHOST", "127.0.0.1", "::1"):
+            for host in ("", "localhost", "LOCALHOST", "127.0.0.1", "::1", "/var/run/a-socket"):
                 for given in ("", port, int(port)):
                     same = wrapper(engine, "shop", HOST=host, PORT=given)
                     self.assertEqual(identity(same), expected)
@@ -88,6 +88,33 @@ class IdentityTest(unittest.TestCase):
                 wrapper(engine, "shop", HOST="db.example"),
             ):
                 self.assertNotEqual(identity(other), expected)
+
+    def test_places_named_by_options(self) -> None:
+        """By an option itself, by a service, by a file of options."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        services, options = Path(folder.name, "services"), Path(folder.name, "my.cnf")
+        services.write_text("[main]\nhost=db.example\nport = 5433\ndbname=shop\n[other]\n")
+        options.write_text("[mysqld]\nskip\n[client]\nhost = 'db.example'\nport=3307\n")
+        postgresql, mysql = "django.db.backends.postgresql", "django.db.backends.mysql"
+        with mock.patch.dict(os.environ, PGSERVICEFILE=str(services)):
+            for engine, port, name, found in (
+                (postgresql, 5433, "shop", {"host": "db.example", "port": "5433"}),
+                (postgresql, 5433, "shop", {"service": "main"}),
+                (postgresql, 5433, "", {"service": "main"}),
+                (mysql, 3307, "shop", {"host": "db.example", "port": 3307}),
+                (mysql, 3307, "shop", {"read_default_file": str(options)}),
+            ):
+                with self.subTest(found, engine=engine, name=name):
+                    try:
+                        expected = wrapper(engine, "shop", HOST="db.example", PORT=port)
+                    except Exception as error:
+                        self.skipTest(str(error))
+                    named = wrapper(engine, name, OPTIONS=found)
+                    self.assertEqual(identity(named), identity(expected))
+            for service in ("other", "none"):
+                unnamed = wrapper(postgresql, "shop", OPTIONS={"service": service})
+                self.assertEqual(identity(unnamed), identity(wrapper(postgresql, "shop")))
 
     def test_option_that_wins_over_the_name(self) -> None:
         for engine, option in (
@@ -281,6 +308,19 @@ class GuardTest(unittest.TestCase):
         self.guard.close_opened("default")
         self.assertEqual([each.connection for each in made], [None, None])
         self.assertIsNotNone(other.connection)
+
+    def test_close_opened_takes_what_cannot_be_closed(self) -> None:
+        """MySQL's driver refuses to close what a test has closed behind Django's back."""
+        first, second = (self.connections["default"].copy() for _ in range(2))
+        self.opened(first)
+        self.opened(second)
+        for each in (first, second):
+            close = mock.patch.object(each, "_close", side_effect=OperationalError("(2006, '')"))
+            self.addCleanup(each._close)
+            close.start()
+            self.addCleanup(close.stop)
+        self.guard.close_opened("default")
+        self.assertEqual([first.connection, second.connection], [None, None])
 
     def test_uninstalled(self) -> None:
         methods = dict(vars(BaseDatabaseWrapper))

@@ -15,6 +15,7 @@ from lxml import etree
 
 from sanerunner.eventbus import EventBus
 from sanerunner.events import (
+    Attempt,
     Event,
     Failure,
     FixtureFailed,
@@ -566,6 +567,84 @@ class StrictTests(ReportCase):
             for case in root.iter("testcase"):
                 case.attrib.pop(attribute, None)
         STRICT.assertValid(root)
+
+
+RETRY_TAGS = {"flakyFailure", "rerunFailure"}
+
+
+class RetriesTests(ReportCase):
+    """As Surefire writes them; the schema of Jenkins' xUnit plugin before 1.104 has them not."""
+
+    FIRST = Attempt(Outcome.FAILED, START, 2.0, (failure("first"),), "out 1", "err 1")
+    SECOND = Attempt(
+        Outcome.ERRORED, START, 3.0, (failure("second", is_error=True, type="OSError"),)
+    )
+
+    def retried(self, outcome: Outcome, strict: bool = True, **fields) -> etree._Element:
+        """Return the testcase of a report that the strict schema accepts as it is."""
+        event = finished(
+            outcome=outcome, attempt=3, earlier=(self.FIRST, self.SECOND), duration=1.0, **fields
+        )
+        self.emit(event, strict=strict)
+        root = etree.parse(self.path).getroot()
+        if strict:
+            STRICT.assertValid(root)
+        (case,) = root.findall("testsuite/testcase")
+        return case
+
+    def test_a_flaky_test(self) -> None:
+        case = self.retried(Outcome.PASSED, stdout="out 3")
+        self.assertEqual(
+            [child.tag for child in case if child.tag in RETRY_TAGS],
+            ["flakyFailure", "flakyFailure"],
+        )
+        first, second = case.findall("flakyFailure")
+        self.assertEqual((first.get("message"), second.get("message")), ("first", "second"))
+        self.assertEqual((first.get("type"), second.get("type")), ("AssertionError", "OSError"))
+        self.assertEqual(
+            [child.tag for child in first], ["stackTrace", "system-out", "system-err"]
+        )
+        self.assertIn("first", first.findtext("stackTrace"))
+        self.assertEqual(first.findtext("system-out"), "out 1")
+        self.assertEqual([child.tag for child in second], ["stackTrace"])
+        self.assertEqual(case.findtext("system-out").strip(), "out 3")
+        self.assertEqual(float(case.get("time")), 1.0)
+        suite = case.getparent()
+        self.assertEqual((suite.get("failures"), suite.get("errors")), ("0", "0"))
+
+    def test_a_test_that_failed_in_all_attempts(self) -> None:
+        case = self.retried(Outcome.FAILED, failures=(failure("third"),))
+        (first,) = case.findall("failure")
+        self.assertEqual(first.get("message"), "first")
+        self.assertEqual(case.findall("error"), [])
+        again = case.findall("rerunFailure")
+        self.assertEqual([one.get("message") for one in again], ["second", "third"])
+        self.assertEqual(float(case.get("time")), 2.0)
+
+    def test_attempts_that_are_no_exceptions(self) -> None:
+        event = finished(attempt=2, earlier=(Attempt(Outcome.UNEXPECTED_SUCCESS, START, 1.0),))
+        self.emit(event, strict=True)
+        root = etree.parse(self.path).getroot()
+        STRICT.assertValid(root)
+        self.assertEqual(root.find(".//flakyFailure").get("type"), "UnexpectedSuccess")
+
+    def test_without_strict_the_rest_is_as_ever(self) -> None:
+        case = self.retried(Outcome.PASSED, strict=False)
+        root = case.getroottree().getroot()
+        self.assertFalse(LAX.validate(root))
+        for element in case.findall("flakyFailure"):
+            case.remove(element)
+        LAX.assertValid(root)
+
+    def test_nasty_text(self) -> None:
+        nasty = Failure(False, "a\x00<", "\ud800]]>", "]]>\x1b", "", "")
+        earlier = (Attempt(Outcome.FAILED, START, 1.0, (nasty,), "\x00", "]]>"),)
+        self.emit(finished(attempt=2, earlier=earlier), strict=True)
+        root = etree.parse(self.path).getroot()
+        STRICT.assertValid(root)
+        flaky = root.find(".//flakyFailure")
+        self.assertEqual(flaky.get("type"), "a\\x00<")
+        self.assertEqual(flaky.findtext("stackTrace"), "]]>\\x1b")
 
 
 class NastyTextTests(ReportCase):

@@ -17,6 +17,8 @@ LAYERS = (
     ("checks", "apps"),
     ("management", "integration"),
     ("runner",),
+    ("parallelism",),
+    ("bisection",),
     ("execution",),
     ("behaviors",),
     ("collection",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import unittest
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ DATABASES = {
     for alias in ("default", "other")
 }
 """
+FLUSH = '\nSANERUNNER = {"RESTORE": "flush"}\n'
 UNIT = """
 import unittest
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
@@ -129,8 +129,18 @@ class UndeclaredTest(Case):
 
     PLAIN = unit("Thing.objects.create(name='plain')")
 
-    def test_made_on_demand_and_anew_for_the_next_stage(self) -> None:
-        project = inner_project(self, self.PLAIN, FILES)
+    def test_made_on_demand_and_rewound_for_the_next_stage(self) -> None:
+        outcome = self.passes(inner_project(self, self.PLAIN, FILES))
+        self.assertEqual(made(outcome), ["default", "other"])
+        (line,) = [line for line in outcome.stderr.splitlines() if "rewound" in line]
+        self.assertEqual(
+            line,
+            "Test database 'default' is rewound: app.tests.Unit.test_unit used it without "
+            "declaring it, outside of any isolation.",
+        )
+
+    def test_without_rewinds_it_is_made_anew(self) -> None:
+        project = inner_project(self, self.PLAIN, FILES + FLUSH)
         outcome = self.passes(project)
         self.assertEqual(made(outcome), ["default", "default", "other"])
         (line,) = [line for line in outcome.stderr.splitlines() if "made anew" in line]
@@ -142,8 +152,9 @@ class UndeclaredTest(Case):
         self.assertEqual(left(project), [])
 
     def test_quiet(self) -> None:
-        outcome = self.passes(inner_project(self, self.PLAIN, FILES), "-v0")
-        self.assertNotIn("made anew", outcome.stderr)
+        for settings in (FILES, FILES + FLUSH):
+            outcome = self.passes(inner_project(self, self.PLAIN, settings), "-v0")
+            self.assertNotIn("without declaring it", outcome.stderr)
 
     def test_database_that_an_earlier_stage_has_had_made(self) -> None:
         """Use is noticed also where it is not what makes the database."""
@@ -153,8 +164,8 @@ class UndeclaredTest(Case):
         )
         project = inner_project(self, tests, FILES + stages)
         outcome = self.passes(project)
-        self.assertEqual(made(outcome), ["default", "default"])
-        self.assertIn("made anew: app.tests.Unit.test_unit", outcome.stderr)
+        self.assertEqual(made(outcome), ["default"])
+        self.assertIn("rewound: app.tests.Unit.test_unit", outcome.stderr)
 
     def test_database_that_only_setupclass_uses(self) -> None:
         tests = unit("pass").replace(
@@ -163,7 +174,7 @@ class UndeclaredTest(Case):
             "    def test_unit",
         )
         outcome = self.passes(inner_project(self, tests, FILES))
-        self.assertIn("made anew: app.tests.Unit used it", outcome.stderr)
+        self.assertIn("rewound: app.tests.Unit used it", outcome.stderr)
 
     def test_all_are_made_anew_for_what_migrations_wrote_across(self) -> None:
         migration = """
@@ -258,6 +269,84 @@ class SerializedTest(Case):
         self.passes(inner_project(self, tests, FILES, **files))
 
 
+class LateTest(Case):
+    """Databases are made after unit tests have run, yet all is as if they had been there."""
+
+    def test_models_that_tests_have_defined(self) -> None:
+        tests = """
+            import unittest
+            from django.apps import apps
+            from django.contrib.contenttypes.models import ContentType
+            from django.db import connection, models
+            from django.test import TestCase, TransactionTestCase
+            from app.models import Thing
+
+            class Unit(unittest.TestCase):
+                def test_defines_models(self):
+                    class Passing(models.Model):
+                        thing = models.ForeignKey(Thing, models.CASCADE)
+                        class Meta: app_label = "app"
+
+                    class Migrated(models.Model):
+                        class Meta: app_label = "auth"  # which has migrations
+
+            class Rows(TestCase):
+                def test_are_not_in_the_database(self):
+                    self.assertNotIn("app_passing", connection.introspection.table_names())
+                    self.assertFalse(ContentType.objects.filter(model="passing").exists())
+
+                def test_are_registered(self):
+                    (related,) = Thing._meta.related_objects
+                    self.assertIs(related.related_model, apps.get_model("app.Passing"))
+                    apps.get_model("auth.Migrated")
+
+            class Serialized(TransactionTestCase):
+                serialized_rollback = True
+                def test_it(self):
+                    self.assertEqual(Thing.objects.count(), 0)
+            """
+        self.passes(inner_project(self, tests, FILES))
+
+    FACTS = """
+        import unittest
+        from django.db import connection
+        from django.test import SimpleTestCase, TestCase
+        from app.models import Thing
+
+        class Unit(SimpleTestCase):
+            def test_asks_for_the_version(self):
+                self.assertGreater(connection.get_database_version(), (3,))
+                self.assertIn("SELECT", str(Thing.objects.filter(name="a").query))
+
+        class Rows(TestCase):
+            def test_asks_for_the_version(self):
+                self.assertGreater(connection.get_database_version(), (3,))
+        """
+
+    def assert_version_is_known(self, settings: Any) -> None:
+        database = f"DATABASES = {{'default': {settings!r}}}"
+        project = inner_project(self, self.FACTS, database)
+        outcome = self.passes(project)
+        self.assertEqual(made(outcome), ["default"], outcome.output)
+        alone = project.test("app.tests.Unit")
+        self.assertEqual(alone.returncode, 0, alone.output)
+        self.assertEqual(made(alone), [], alone.output)
+
+    def test_version_of_the_server_postgresql(self) -> None:
+        self.assert_version_is_known(require_postgresql(self))
+
+    def test_version_of_the_server_mariadb(self) -> None:
+        self.assert_version_is_known(require_mariadb(self))
+
+
+# Beside each file is what its rewinds start from.
+KEPT = [
+    f"{name}.test{suffix}"
+    for name in ("default", "other")
+    for suffix in ("", ".sane", ".sane-run")
+]
+
+
 class KeepTest(Case):
     def test_every_spelling(self) -> None:
         for arguments, environment in (
@@ -268,18 +357,13 @@ class KeepTest(Case):
             with self.subTest(arguments or environment):
                 project = inner_project(self, unit("pass"), FILES)
                 first = self.passes(project, *arguments, environment=environment)
-                self.assertEqual(made(first), [])
-                self.assertIn("Using existing test database for alias 'default'", first.stderr)
+                self.assertEqual(made(first), ["default", "other"])
                 self.assertIn("Preserving test database for alias 'default'", first.stderr)
-                self.assertEqual(left(project), ["default.test", "other.test"])
-                mark = sqlite3.connect(project.folder / "default.test")
-                with mark:
-                    mark.execute("CREATE TABLE mark (a)")
-                mark.close()
-                self.passes(project, *arguments, environment=environment)
-                mark = sqlite3.connect(project.folder / "default.test")
-                self.addCleanup(mark.close)
-                mark.execute("SELECT * FROM mark")
+                self.assertEqual(left(project), KEPT)
+                again = self.passes(project, *arguments, environment=environment)
+                self.assertEqual(made(again), [])
+                self.assertIn("Using existing test database for alias 'default'", again.stderr)
+                self.assertIn("default.test: current", again.stderr)
                 self.passes(project)
                 self.assertEqual(left(project), [])
 
@@ -287,11 +371,12 @@ class KeepTest(Case):
         """A database that a plain test uses first is the kept one, and is kept."""
         project = inner_project(self, UndeclaredTest.PLAIN, FILES)
         outcome = self.passes(project, "--keepdb", "--select=unit")
-        self.assertIn("Using existing test database for alias 'default'", outcome.stderr)
-        self.assertEqual(left(project), ["default.test"])
+        self.assertEqual(made(outcome), ["default"])
+        self.assertEqual(left(project), KEPT[: len(KEPT) // 2])
         outcome = self.passes(project, "--keepdb")
-        self.assertIn("made anew", outcome.stderr)
-        self.assertEqual(left(project), ["default.test", "other.test"])
+        self.assertIn("Using existing test database for alias 'default'", outcome.stderr)
+        self.assertIn("is rewound", outcome.stderr)
+        self.assertEqual(left(project), KEPT)
 
     def test_settings_are_restored_after_a_failing_migration(self) -> None:
         project = broken_project(self, FILES)
@@ -337,6 +422,7 @@ def run_script(arguments: str) -> str:
         from django.db import connections
         from django.db.backends.base.base import BaseDatabaseWrapper
         from sanerunner import SaneRunner
+        from sanerunner.exceptions import DatabaseCreationError
 
         def state():
             return (
@@ -350,7 +436,7 @@ def run_script(arguments: str) -> str:
         for options in ({{}}, {{"migrate": True}}, {{"verbosity": 2}}):
             try:
                 SaneRunner(interactive=False, {arguments}, **options).run_tests([])
-            except ZeroDivisionError as error:
+            except DatabaseCreationError as error:
                 print(error)
             assert state() == before, (before, state())
         print("restored")
@@ -400,7 +486,8 @@ class LeftoversTest(Case):
     def migrations(self, settings: str, remains: Any) -> None:
         with self.subTest("migration"):
             project = broken_project(self, settings)
-            outcome = self.fails(project)
+            outcome = project.test()
+            self.assertEqual(outcome.returncode, 2, outcome.output)
             self.assertIn("the migration fails", outcome.stderr)
             self.assertEqual(remains(project), [], outcome.output)
             self.assertEqual(made(outcome), ["default", "other"])
@@ -432,7 +519,7 @@ class LeftoversTest(Case):
         project.write("script.py", run_script("keepdb=False"))
         outcome = project.python("script.py", environment={"DJANGO_SETTINGS_MODULE": "settings"})
         self.assertEqual(outcome.returncode, 0, outcome.output)
-        self.assertEqual(outcome.stdout.count("the migration fails"), 3)
+        self.assertEqual(outcome.stdout.count("Error: the migration fails"), 3)
         self.assertIn("restored", outcome.stdout)
         self.assertEqual(left(project), [])
 

@@ -258,7 +258,9 @@ def contents(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in {".pyc", ".py", ".xml"}
+        if path.is_file()
+        and path.suffix not in {".pyc", ".py", ".xml"}
+        and path.parent.name != ".sanerunner"
     }
 
 
@@ -292,7 +294,7 @@ class FileDatabaseTest(unittest.TestCase):
         for _ in range(2):
             outcome = self.run_untouched(project, "--pattern=test*.py")
             self.assertEqual(outcome.returncode, 0, outcome.output)
-            self.assertIn("Test database 'default' is made anew: app.tests.Plain", outcome.stderr)
+            self.assertIn("Test database 'default' is rewound: app.tests.Plain", outcome.stderr)
         self.assertEqual(len(project.verdicts()), 16)
 
     def test_each_way_alone(self) -> None:
@@ -708,6 +710,32 @@ class PostgreSQLTest(unittest.TestCase):
                 self.assertIn(settings["HOST"], line)
                 self.assertIn(settings["NAME"], databases_on(settings))
 
+    def test_name_that_a_service_file_has(self) -> None:
+        settings = require_postgresql(self)
+        on_postgresql(settings, f'CREATE DATABASE "{settings["NAME"]}"')
+        service = {
+            **settings,
+            "NAME": "",
+            "HOST": "",
+            "PORT": "",
+            "OPTIONS": {"service": "main"},
+            "TEST": {"NAME": settings["NAME"]},
+        }
+        project = inner_project(
+            self, TestNameTest.DECLARED, f"DATABASES = {{'default': {service!r}}}\n"
+        )
+        file = project.write(
+            "services",
+            f"[main]\nhost={settings['HOST']}\nport={settings['PORT']}\n"
+            f"dbname={settings['NAME']}\n",
+        )
+        outcome = project.test(environment={"PGSERVICEFILE": str(file)})
+        self.assertEqual(outcome.returncode, 2, outcome.output)
+        (line,) = outcome.stderr.strip().splitlines()
+        self.assertIn("The test database of alias 'default'", line)
+        self.assertIn(f"{settings['NAME']!r} on {settings['HOST']}", line)
+        self.assertIn(settings["NAME"], databases_on(settings))
+
     def test_pool_opened_before_the_run(self) -> None:
         settings = require_postgresql(self)
         try:
@@ -761,7 +789,7 @@ class ServicesTest(unittest.TestCase):
                 with (
                     self.subTest(service, ci=ci),
                     missing,
-                    mock.patch.dict(os.environ, {"CI": ci}),
+                    mock.patch.dict(os.environ, {"CI": ci, "SANERUNNER_TEST_SERVERS": ""}),
                     self.assertRaisesRegex(raised, f"{service} is needed: ."),
                 ):
                     require(self)

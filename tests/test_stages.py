@@ -181,9 +181,17 @@ class PlanTest(unittest.TestCase):
 
     def test_a_test_is_let_go_of_when_it_is_taken(self) -> None:
         (planned,) = make_plan([PlanTest("test_arrange")], DEFAULT_STAGES)
+        first = planned.take()
+        self.assertIsNone(planned.test)
+        again = planned.take()
+        self.assertEqual((type(again), again.id()), (PlanTest, first.id()))
+        self.assertIsNot(again, first)
+
+    def test_a_test_that_was_released_can_be_taken(self) -> None:
+        (planned,) = make_plan([PlanTest("test_arrange")], DEFAULT_STAGES)
+        planned.release()
+        self.assertIsNone(planned.test)
         self.assertIsInstance(planned.take(), PlanTest)
-        with self.assertRaisesRegex(AssertionError, "test_arrange was taken before"):
-            planned.take()
 
     def test_listing(self) -> None:
         plan = make_plan(self.samples(), parse_stages("unit,database/destructive,http/selenium"))

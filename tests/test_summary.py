@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from django.test import SimpleTestCase
 
-from sanerunner.events import Event, Outcome
+from sanerunner.events import Event, Outcome, RunFinished
 from sanerunner.reporting.summary import Summary
 
 from . import event_streams as streams
@@ -83,6 +84,24 @@ class SuccessTests(SimpleTestCase):
         summary = summarize(streams.run(self.passed, total=3))
         self.assertEqual(summary.without_verdict, 2)
         self.assertFalse(summary.successful)
+
+
+class FlakyTests(SimpleTestCase):
+    def events(self, *, successful: bool = True) -> list[Event]:
+        tests = streams.flaky(streams.test_info())
+        *events, finished = streams.run(streams.stage("unit", tests))
+        assert isinstance(finished, RunFinished)
+        return [*events, replace(finished, successful=successful)]
+
+    def test_flaky_tests_are_kept_and_have_passed(self) -> None:
+        summary = summarize(self.events())
+        self.assertEqual([event.attempt for event in summary.flaky], [2])
+        self.assertEqual(summary.counts, {Outcome.PASSED: 1})
+        self.assertEqual((summary.verdicts, summary.bad), (1, []))
+        self.assertTrue(summary.successful)
+
+    def test_the_run_may_fail_of_them(self) -> None:
+        self.assertFalse(summarize(self.events(successful=False)).successful)
 
 
 class DurationTests(SimpleTestCase):

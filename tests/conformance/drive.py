@@ -32,36 +32,39 @@ import os
 SANERUNNER = {
     "KEEP_GOING": True,  # Django's runner has no stages that could stop the later ones
     "PLUGINS": ["sane_side.RecordingPlugin"],
-    "RESTORE": os.environ.get("CONFORMANCE_RESTORE", "flush"),
+    "RESTORE": os.environ.get("CONFORMANCE_RESTORE", "rewind"),
     "VERIFY_REWIND": bool(os.environ.get("CONFORMANCE_VERIFY")),
     "PROGRESS": "plain",
 }
 """
 
+# engine, prefix of the variables that the library's own tests use, port, user
 SERVERS = {
-    "postgresql": ("django.db.backends.postgresql", "5432", "postgres"),
-    "mariadb": ("django.db.backends.mysql", "3306", "root"),
+    "postgresql": ("django.db.backends.postgresql", "POSTGRES", "5432", "postgres"),
+    "mariadb": ("django.db.backends.mysql", "MARIADB", "3306", "root"),
 }
 
 
 def database_settings(database: str, side: str) -> str:
     """The DATABASES setting of one side; each side has test databases of its own.
 
-    CONFORMANCE_DB_HOST, _PORT, _USER and _PASSWORD override where the server is.
+    POSTGRES_HOST, _PORT, _USER and _PASSWORD (MARIADB_…) say where the server is, and
+    CONFORMANCE_DB_NAME how the databases' names begin.
     """
     if database == "sqlite":
         return ""
-    engine, port, user = SERVERS[database]
+    engine, prefix, port, user = SERVERS[database]
+    name = os.environ.get("CONFORMANCE_DB_NAME", "conformance")
     common = {
         "ENGINE": engine,
-        "HOST": os.environ.get("CONFORMANCE_DB_HOST", "127.0.0.1"),
-        "PORT": os.environ.get("CONFORMANCE_DB_PORT", port),
-        "USER": os.environ.get("CONFORMANCE_DB_USER", user),
-        "PASSWORD": os.environ.get("CONFORMANCE_DB_PASSWORD", ""),
+        "HOST": os.environ.get(f"{prefix}_HOST", "127.0.0.1"),
+        "PORT": os.environ.get(f"{prefix}_PORT", port),
+        "USER": os.environ.get(f"{prefix}_USER", user),
+        "PASSWORD": os.environ.get(f"{prefix}_PASSWORD", ""),
     }
     databases = {
-        "default": {**common, "NAME": f"conformance_{side}"},
-        "other": {**common, "NAME": f"conformance_{side}_other"},
+        "default": {**common, "NAME": f"{name}_{side}"},
+        "other": {**common, "NAME": f"{name}_{side}_other"},
     }
     return f"DATABASES = {databases!r}\n"
 

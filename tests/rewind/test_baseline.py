@@ -31,6 +31,9 @@ class VerifyTest(unittest.TestCase):
             for found in ({"shop_category": "changed"}, {}, {"shop_category": "", "more": ""}):
                 with (
                     self.subTest(found, counters=counters),
-                    self.assertRaisesRegex(RewindError, "'default' differs from its migrated"),
+                    self.assertRaisesRegex(
+                        RewindError,
+                        "'default' .* migrated state: a comparison .* finds differences",
+                    ),
                 ):
                     self.rewind(found, counters=counters)

@@ -69,6 +69,45 @@ STOCK = """
         def test_2(self):
             self.assertEqual(names(), [])
 
+    class EpsilonOfOneApp(TransactionTestCase):
+        available_apps = ["app"]
+
+        def test_1(self):
+            Thing.objects.create(name="left behind")
+
+        def test_2(self):
+            self.assertEqual(names(), [])
+
+    class EpsilonOfOthers(TransactionTestCase):
+        available_apps = ["django.contrib.contenttypes"]
+
+        @classmethod
+        def tearDownClass(cls):
+            super().tearDownClass()
+            Thing.objects.all().delete()  # which Django leaves to later classes
+
+        def test_1(self):
+            Thing.objects.create(name="of no available app")
+
+        def test_2(self):
+            self.assertEqual(names(), ["of no available app"])
+
+        def test_3(self):
+            self.assertEqual(names(), ["of no available app"])
+
+    class Theta(TransactionTestCase):
+        def test_tears_down_itself(self):
+            Thing.objects.create(name="gone")
+            self._fixture_teardown()
+            self.assertEqual(names(), [])
+            Thing.objects.create(name="left behind")
+
+        def test_which_others_do_not_see(self):
+            self.assertEqual(names(), [])
+
+    class ThetaOfOneApp(Theta):
+        available_apps = ["app"]
+
     class Zeta(TransactionTestCase):
         def _fixture_teardown(self):
             Thing.objects.all().delete()
@@ -94,6 +133,36 @@ SERIALIZED = """
 
         def test_2_and_again(self):
             self.assertEqual(names(), ["migrated"])
+"""
+
+COUNTED = """
+    from unittest import mock
+    from django.test import testcases
+
+    class Counted(TransactionTestCase):
+        available_apps = ["app"]
+
+        @classmethod
+        def setUpClass(cls):
+            super().setUpClass()
+            patch = mock.patch.object(testcases, "call_command", wraps=testcases.call_command)
+            cls.called = patch.start()
+            cls.addClassCleanup(patch.stop)
+
+        @classmethod
+        def tearDownClass(cls):
+            super().tearDownClass()
+            assert cls.called.call_count == 1, cls.called.mock_calls
+
+        def test_1(self):
+            Thing.objects.create(name="left behind")
+
+        def test_2(self):
+            self.assertEqual(names(), [])
+            Thing.objects.create(name="left behind")
+
+        def test_3(self):
+            self.assertEqual(names(), [])
 """
 
 SANE = """
@@ -157,6 +226,37 @@ SANE = """
 """
 
 
+# Sequences and counters move with rows that are rolled back.
+DRIFT = """
+    from django.test import TestCase
+    from sanerunner import DestructiveDatabaseTestCase
+    from app.models import Thing
+
+    class Drift(TestCase):
+        def test_moves_the_sequence(self):
+            for name in "abc":
+                Thing.objects.create(name=name)
+
+    class Exact:
+        def test_1(self):
+            self.assertEqual(Thing.objects.create(name="x").pk, 2)
+
+        test_2 = test_1
+
+    class First(Drift):
+        pass
+
+    class Second(Exact, DestructiveDatabaseTestCase):
+        pass
+
+    class Third(Drift):
+        test_type = "destructive"
+
+    class Zero(Exact, DestructiveDatabaseTestCase):
+        pass
+"""
+
+
 class RewindBehaviorTest(unittest.TestCase):
     """On the vendor that the suite itself runs on."""
 
@@ -194,6 +294,9 @@ class RewindBehaviorTest(unittest.TestCase):
         )
         self.assertEqual(stock.returncode, 0, stock.output)
 
+    def test_only_the_first_test_with_available_apps_is_flushed(self) -> None:
+        self.assert_passes(self.project(STOCK + COUNTED))
+
     def test_migrated_for_all_by_setting(self) -> None:
         tests = STOCK.replace("self.assertEqual(names(), [])", "pass")
         project = self.project(
@@ -226,3 +329,6 @@ class RewindBehaviorTest(unittest.TestCase):
             "self.assertEqual(names(), ['migrated'])", "self.assertIn('migrated', names())"
         )
         self.assert_passes(self.project(tests), "--restore=flush")
+
+    def test_what_rolled_back_tests_have_moved(self) -> None:
+        self.assert_passes(self.project(DRIFT))

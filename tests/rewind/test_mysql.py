@@ -12,11 +12,14 @@ from unittest import mock
 
 from django.db.utils import load_backend
 
-from sanerunner.databases.mysql.control import Control
+from sanerunner.databases.mysql.control import DENIED, Control, error_code
 from sanerunner.databases.mysql.operations import MySQLOperations
+from sanerunner.databases.mysql.repair import Repair
 from sanerunner.databases.operations import Rewound
 
+from . import test_contract_mysql as contract
 from . import verifier
+from .restricted import Restricted
 from .throwaway import full_settings, require_vendor, server_settings, unreachable
 
 _numbers = itertools.count(1)
@@ -659,6 +662,47 @@ class LeakTests(MySQLTestCase):
         self.assertIn("person", self.rewind().tables)
         self.assertRestores("DELETE FROM person")
 
+    def test_a_capture_after_that(self) -> None:
+        self.operations.capture("base")
+        before = self.dump()
+        self.sql("DELETE FROM person")
+        self.execute(self.server, f"KILL {self.operations._control.thread_id}")
+        self.operations.capture("more")
+        more = self.dump()
+        self.rewind()
+        self.assertEqual(verifier.differences(before, self.dump()), [])
+        self.rewind("more")
+        self.assertEqual(verifier.differences(more, self.dump()), [])
+
+    def test_ended_in_the_middle_of_a_repair(self) -> None:
+        self.operations.capture("base")
+        before = self.dump()
+        self.sql("DELETE FROM child", "DELETE FROM person")
+        write = Repair._write_rows
+        pending = [self.operations._control.thread_id]
+
+        def killed(repair: Any, *arguments: Any) -> None:
+            write(repair, *arguments)
+            if pending:
+                self.execute(self.server, f"KILL {pending.pop()}")
+                repair._control.run("SELECT 1")
+
+        with mock.patch.object(Repair, "_write_rows", killed):
+            self.rewind()
+        self.assertEqual(verifier.differences(before, self.dump()), [])
+        self.assertRestores("DELETE FROM person")
+
+    def test_a_server_that_does_not_come_back(self) -> None:
+        self.operations.capture("base")
+        self.sql("DELETE FROM person")
+        self.execute(self.server, f"KILL {self.operations._control.thread_id}")
+        down = self.operations._control.Error(2002, "no server")
+        with (
+            mock.patch.object(Control, "open", side_effect=down),
+            self.assertRaisesRegex(Exception, "no server"),
+        ):
+            self.rewind()
+
 
 class RestrictedTests(MySQLTestCase):
     """A user who may use the test database and nothing else, without triggers."""
@@ -708,3 +752,53 @@ class RestrictedTests(MySQLTestCase):
         before = self.dump()
         self.assertEqual([leak.tables for leak in self.rewind().leaked], [("person",)])
         self.assertEqual(verifier.differences(before, self.dump()), [])
+
+
+class RestrictedDatabase(contract.MySQL):
+    """Its sessions are those of ``user``; what is around it is done by the administrator."""
+
+    user = f"sane_mc_{os.getpid()}"
+
+    def _as_user(self, method: Any, *arguments: Any) -> Any:
+        administrator = self.settings
+        self.settings = {**administrator, "USER": self.user, "PASSWORD": "secret"}
+        try:
+            return method(*arguments)
+        finally:
+            self.settings = administrator
+
+    def wrapper(self, alias: str = "throwaway") -> Any:
+        return self._as_user(super().wrapper, alias)
+
+    def connect(self) -> Any:
+        return self._as_user(super().connect)
+
+
+class RestrictedContract(Restricted, contract.MySQLContract):
+    """The same user, and every change that it may make."""
+
+    user = RestrictedDatabase.user
+    # It may not write the table below, whose triggers it has made while it was allowed to.
+    doubtful = frozenset({"change_deletes_of_parents"})
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        database = contract.MySQL()
+        database._administrate(f"CREATE USER {cls.user} IDENTIFIED BY 'secret'")
+        cls.addClassCleanup(database._administrate, f"DROP USER {cls.user}")
+
+    @classmethod
+    def make(cls) -> RestrictedDatabase:
+        """It is the user's own, but the user has fewer rights by now."""
+        database = RestrictedDatabase()
+        place = f"ON `{database.name}`.*"
+        database._administrate(f"GRANT ALL {place} TO {cls.user}")
+        database.create(contract.SCHEMA)
+        database._administrate(f"REVOKE ALL {place} FROM {cls.user}")
+        rights = f"{RestrictedTests.privileges}, CREATE VIEW, SHOW VIEW, EXECUTE, LOCK TABLES"
+        database._administrate(f"GRANT {rights} {place} TO {cls.user}")
+        return database
+
+    def refused(self, error: Exception) -> bool:
+        return error_code(error) in DENIED

@@ -12,10 +12,15 @@ from django.db import connections, transaction
 
 from sanerunner.databases.operations import DatabaseOperations, Rewound, operations_for
 from sanerunner.databases.postgresql import engine as _postgresql_engine
+from sanerunner.databases.postgresql import operations as _postgresql_operations
 from sanerunner.databases.postgresql import watch as _postgresql_watch
+from sanerunner.databases.postgresql.repair import Repairer
+from sanerunner.databases.postgresql.schema import read_digests, read_version
+from sanerunner.databases.postgresql.session import INSUFFICIENT_PRIVILEGE, sqlstate
 from sanerunner.exceptions import RewindError
 
 from . import test_contract_postgresql as contract
+from .restricted import Restricted
 from .test_contract_postgresql import PostgreSQL
 from .throwaway import execute_all, require_vendor
 from .verifier import Dump, differences
@@ -28,6 +33,48 @@ SCHEMA = (
     "CREATE TABLE plain (id serial PRIMARY KEY, v text)",
     "INSERT INTO parent (name) VALUES ('a'), ('b'), ('c')",
     "INSERT INTO child (parent_id) VALUES (1), (2), (2)",
+)
+
+SCHEMA_CHANGES = (
+    "CREATE TABLE more (id int)",
+    "ALTER TABLE plain ADD w int",
+    "ALTER TABLE plain ALTER w SET DEFAULT 5",
+    "ALTER TABLE plain ALTER w SET DEFAULT 6",
+    "ALTER TABLE plain RENAME w TO u",
+    "ALTER TABLE plain ADD CONSTRAINT positive CHECK (u > 0) NOT VALID",
+    "ALTER TABLE plain VALIDATE CONSTRAINT positive",
+    "ALTER TABLE plain RENAME CONSTRAINT positive TO above",
+    "ALTER TABLE plain CLUSTER ON plain_pkey",
+    "CREATE INDEX by_v ON plain (v)",
+    "ALTER INDEX by_v SET (fillfactor = 50)",
+    "ALTER INDEX by_v RENAME TO by_value",
+    "DROP INDEX by_value",
+    "ALTER TABLE child DISABLE TRIGGER ALL",
+    "CREATE RULE nothing AS ON DELETE TO plain DO INSTEAD NOTHING",
+    "ALTER TABLE plain DISABLE RULE nothing",
+    "CREATE POLICY own ON plain USING (id > 0)",
+    "ALTER TABLE plain ENABLE ROW LEVEL SECURITY",
+    "CREATE OR REPLACE VIEW seen AS SELECT 2 AS one",
+    "ALTER SEQUENCE free INCREMENT 2",
+    "ALTER SEQUENCE free OWNED BY plain.id",
+    "ALTER TABLE more INHERIT parent_of_more",
+    "ALTER TABLE more NO INHERIT parent_of_more",
+    "CREATE STATISTICS both_of (dependencies) ON id, v FROM plain",
+    "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+    "CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)",
+    "CREATE TYPE mood AS ENUM ('good')",
+    "ALTER TYPE mood ADD VALUE 'bad'",
+    "CREATE DOMAIN small AS int CHECK (VALUE < 10)",
+    "ALTER DOMAIN small SET DEFAULT 1",
+    "CREATE SCHEMA other",
+    "GRANT USAGE ON SCHEMA other TO PUBLIC",
+    "GRANT SELECT ON plain TO PUBLIC",
+    "COMMENT ON TABLE plain IS 'plain'",
+    "COMMENT ON TABLE plain IS 'other'",
+    "CREATE COLLATION german (LOCALE = 'C')",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "DROP TABLE more",
 )
 
 
@@ -164,6 +211,52 @@ class OwnerContract(contract.PostgreSQLContract):
         return database
 
 
+class NonOwnerContract(Restricted, contract.PostgreSQLContract):
+    """The role may write rows, and nothing else: no schema, no trigger, no table is its own."""
+
+    role: ClassVar[str] = f"sane_writer_{PostgreSQL().name.split('_')[2]}"
+    # What touches tables with triggers, or with keys that cascade: only the owner may silence
+    # these. And a view that only its owner may refresh.
+    doubtful = frozenset(
+        f"change_{name}"
+        for name in (
+            *("by_trigger", "cascade", "case_only", "deletes", "deletes_of_parents"),
+            *("in_another_process", "in_second_schema", "in_threads", "materialized_view"),
+            *("null_to_empty", "orm", "primary_key_moved", "row_replaced", "trailing_blanks"),
+            *("truncated", "unique_swap", "updates"),
+        )
+    )
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        Database().administrate(f"CREATE ROLE {cls.role} LOGIN")
+        cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
+
+    @classmethod
+    def make(cls) -> Database:
+        database = Database()
+        database.create(contract.SCHEMA)
+        database.settings["USER"] = cls.role
+        database.administrate(
+            *(
+                statement
+                for schema in ("public", "tenant")
+                for statement in (
+                    f"GRANT USAGE ON SCHEMA {schema} TO {cls.role}",
+                    f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
+                    f" ON ALL TABLES IN SCHEMA {schema} TO {cls.role}",
+                    f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {cls.role}",
+                )
+            ),
+            database=database.name,
+        )
+        return database
+
+    def refused(self, error: Exception) -> bool:
+        return sqlstate(error) == INSUFFICIENT_PRIVILEGE
+
+
 class SchemaTests(PostgreSQLCase):
     def test_column_dropped_and_added_again(self) -> None:
         """Rows keep their age, but not their values."""
@@ -182,6 +275,50 @@ class SchemaTests(PostgreSQLCase):
         )
         self.assertFalse(rewound.rebuilt)
         self.assertEqual(rewound.tables, ("plain",))
+
+    def test_versions(self) -> None:
+        """Whatever changes the digests of a schema changes its version."""
+        session = self.operations._sessions.detecting  # type: ignore[attr-defined]
+        self.run_sql("CREATE SEQUENCE free", "CREATE VIEW seen AS SELECT 1 AS one")
+        self.run_sql("CREATE TABLE parent_of_more (id int)")
+        digests, version = read_digests(session), read_version(session)
+        self.run_sql("INSERT INTO parent (name) VALUES ('x')", "ANALYZE", "VACUUM FREEZE")
+        self.assertEqual(read_version(session), version)
+        for statement in SCHEMA_CHANGES:
+            with self.subTest(statement):
+                self.run_sql(statement)
+                self.assertNotEqual(read_digests(session), digests)
+                self.assertNotEqual(read_version(session), version)
+                digests, version = read_digests(session), read_version(session)
+
+    def test_new_tables(self) -> None:
+        """They are dropped, with what hangs on them; the database stays."""
+        query = f"SELECT oid FROM pg_database WHERE datname = '{self.database.name}'"
+        (before,) = self.database.administrate(query)
+        for _ in range(2):
+            rewound = self.assert_undone(
+                "CREATE TABLE later (id serial PRIMARY KEY, parent int REFERENCES parent (id))",
+                'CREATE TABLE "Later still" (id int REFERENCES later (id)) PARTITION BY LIST (id)',
+                'CREATE TABLE one PARTITION OF "Later still" FOR VALUES IN (1)',
+                "CREATE VIEW seen AS SELECT * FROM later",
+                "COMMENT ON TABLE later IS 'new'",
+                "INSERT INTO later (parent) SELECT id FROM parent",
+                "DELETE FROM plain",
+            )
+            self.assertTrue(rewound.rebuilt)
+            self.assertIn("public.later", rewound.reason)
+            self.assertEqual(self.database.administrate(query), [before])
+
+    def test_new_tables_that_others_depend_on(self) -> None:
+        """What was there has changed, too: dropping tables is not all that is to be done."""
+        for depending in (
+            "ALTER TABLE child ADD later int REFERENCES later (id)",
+            "CREATE SCHEMA elsewhere",
+            "CREATE FUNCTION new() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ):
+            with self.subTest(depending):
+                table = "CREATE TABLE later (id int PRIMARY KEY)"
+                self.assertTrue(self.assert_undone(table, depending).rebuilt)
 
     def test_temporary_tables(self) -> None:
         self.rewind()
@@ -211,7 +348,7 @@ class SchemaTests(PostgreSQLCase):
         self.operations.capture("more")
         more = self.database.dump()
         for state, dump in (("base", self.base), ("more", more), ("base", self.base)):
-            self.run_sql("CREATE TABLE later (id int)")
+            self.run_sql("DROP TABLE child")
             self.assertTrue(self.rewind(state).rebuilt)
             self.assertEqual(differences(dump, self.database.dump()), [])
             self.rewind("more")
@@ -369,6 +506,55 @@ class SessionsTests(PostgreSQLCase):
         self.wrapper.close()
         self.assert_undone("DELETE FROM child", "INSERT INTO plain (v) VALUES ('x')")
 
+    def test_one_session_that_was_ended(self) -> None:
+        """In the middle of what a test does, or of the rewind itself."""
+        for session in ("detecting", "repairing"):
+            with self.subTest(session=session):
+                sessions = self.operations._sessions  # type: ignore[attr-defined]
+                pid = getattr(sessions, session).rows("SELECT pg_backend_pid()")[0][0]
+                self.run_sql("DELETE FROM child", "INSERT INTO plain (v) VALUES ('x')")
+                self.database.administrate(f"SELECT pg_terminate_backend({pid}, 2000)")
+                self.assertIn("child", self.rewind().tables)
+                self.assert_base()
+                self.assert_undone("DELETE FROM child")
+
+    def test_capture_after_the_sessions_were_ended(self) -> None:
+        self.rewind()
+        self.run_sql("DELETE FROM child")
+        self.database.administrate(
+            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
+            f" WHERE datname = '{self.database.name}'"
+        )
+        self.wrapper.close()
+        self.operations.capture("more")
+        more = self.database.dump()
+        self.rewind()
+        self.assert_base()
+        self.rewind("more")
+        self.assertEqual(differences(more, self.database.dump()), [])
+
+    def test_repairs_that_fail(self) -> None:
+        """The database is made anew from the template, unless new sessions can repair it."""
+        ended = "SELECT pg_terminate_backend(pg_backend_pid())"
+        for statement, times, rebuilt in (("SELECT 1 / 0", 1, True), (ended, 1, False),
+                                          (ended, 2, True)):  # fmt: skip
+            with self.subTest(statement=statement, times=times):
+                self.run_sql("DELETE FROM child", "INSERT INTO plain (v) VALUES ('x')")
+                pending = [statement] * times
+                repair = Repairer.repair
+
+                def failing(
+                    repairer: Any, *args: Any, pending: Any = pending, call: Any = repair
+                ) -> Any:
+                    if pending:
+                        repairer._session.rows(pending.pop())
+                    return call(repairer, *args)
+
+                with mock.patch.object(Repairer, "repair", failing):
+                    self.assertEqual(self.rewind().rebuilt, rebuilt)
+                self.assert_base()
+                self.assert_undone("DELETE FROM child")
+
     def test_atomic_block_left_open(self) -> None:
         connections[self.wrapper.alias] = self.wrapper
         self.addCleanup(connections.__delitem__, self.wrapper.alias)
@@ -387,6 +573,19 @@ class SessionsTests(PostgreSQLCase):
         (leaked,) = self.rewind().leaked
         self.assertEqual(leaked.session, str(session.info.backend_pid))
         self.assertIn("child", leaked.tables)
+
+    def test_advisory_locks(self) -> None:
+        """Nothing is in a transaction, yet whoever wants the lock would wait for ever."""
+        import psycopg
+
+        session = psycopg.connect(**self.database.parameters(self.database.name), autocommit=True)
+        self.addCleanup(session.close)
+        session.execute("SELECT pg_advisory_lock(7)")
+        (leaked,) = self.rewind().leaked
+        self.assertEqual(leaked.session, str(session.info.backend_pid))
+        self.assertEqual(self.run_sql("SELECT pg_try_advisory_lock(7)"), [(True,)])
+        (leaked,) = self.rewind().leaked
+        self.assertFalse(self.rewind())
 
     def test_sessions_that_finish_are_not_blamed(self) -> None:
         """A request may still be closing its transaction."""
@@ -419,7 +618,7 @@ class KeptTests(PostgreSQLCase):
         self.addCleanup(setattr, self.database, "name", clone.removesuffix("_1"))
         self.assertFalse(self.rewind())
         self.assert_undone("UPDATE parent SET name = 'x' WHERE id = 1")
-        self.assertTrue(self.assert_undone("CREATE TABLE later (id int)").rebuilt)
+        self.assertTrue(self.assert_undone("DROP TABLE child").rebuilt)
         templates = f"SELECT count(*) FROM pg_database WHERE starts_with(datname, '{clone}_')"
         self.assertEqual(self.database.administrate(templates), [(0,)])
 
@@ -430,6 +629,27 @@ class KeptTests(PostgreSQLCase):
         self.assertTrue(self.operations.resume("base"))
         self.rewind()
         self.assert_base()
+
+    def test_catalogs_are_not_read_again(self) -> None:
+        """Unless the schema has been changed since."""
+        self.operations.write_document({"fingerprint": "a"})
+        for again, statement in (
+            (False, "INSERT INTO child (parent_id) VALUES (1)"),
+            (True, "ALTER TABLE child ADD w int"),
+        ):
+            with self.subTest(statement):
+                self.operations.close()
+                self.run_sql(statement)
+                self.operations = self.open_operations(self.wrapper)
+                with mock.patch.object(
+                    _postgresql_operations,
+                    "read_layout",
+                    wraps=_postgresql_operations.read_layout,
+                ) as read:
+                    self.assertTrue(self.operations.resume("base"))
+                self.assertEqual(read.called, again)
+                self.rewind()
+                self.assert_base()
 
     def test_schema_changed_and_template_gone(self) -> None:
         self.operations.close()
@@ -540,6 +760,17 @@ class RestrictedTests(RestrictedCase):
         self.rewind()
         self.run_sql("ALTER FUNCTION log() STRICT")
         with self.assertRaisesRegex(RewindError, r"public\.log"):
+            self.rewind()
+
+    def test_rights_taken_away(self) -> None:
+        """There is no template: it cannot be put back, and says why."""
+        self.rewind()
+        self.run_sql("DELETE FROM child")
+        self.database.administrate(
+            f"ALTER TABLE child OWNER TO {PostgreSQL().settings['USER']}",
+            database=self.database.name,
+        )
+        with self.assertRaisesRegex(RewindError, r"cannot be put back, .*child.*template"):
             self.rewind()
 
     def test_leaked_session(self) -> None:

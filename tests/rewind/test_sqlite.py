@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import unittest
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -199,6 +201,57 @@ class Sessions(SQLiteTestCase):
             session.execute("UPDATE t SET v = 'committed'")
             session.commit()
             self.assertEqual(self.operations.rewind("base").leaked, ())
+
+
+class Damaged(SQLiteTestCase):
+    """A database that cannot be repaired is replaced by a copy of what it was."""
+
+    def assert_rebuilt(self, reason: str) -> None:
+        rewound = self.operations.rewind("base")
+        self.assertTrue(rewound.rebuilt)
+        self.assertIn(reason, rewound.reason)
+        self.assertEqual(verifier.differences(self.base, self.database.dump()), [])
+        self.run_sql("UPDATE t SET v = 'after'")
+        self.assert_rewound("t")
+
+    def test_file_removed_or_replaced(self) -> None:
+        self.prepare(SQLiteFile())
+        path = Path(self.database.uri)
+        for replace in (path.unlink, lambda: Path(shutil.copy(path, f"{path}.x")).replace(path)):
+            replace()
+            self.assert_rebuilt("removed or replaced")
+
+    def test_file_overwritten(self) -> None:
+        self.prepare(SQLiteFile())
+        with open(self.database.uri, "r+b") as file:
+            file.write(b"no database" * 1000)
+        self.assert_rebuilt("the repair failed")
+
+    def test_read_only(self) -> None:
+        for database in (SQLiteFile(), SQLiteMemory()):
+            with self.subTest(database=type(database).__name__):
+                self.prepare(database)
+                self.run_sql("UPDATE t SET v = 'x'")
+                repair = SQLiteOperations._repair
+                failing = [sqlite3.OperationalError("attempt to write a readonly database")]
+
+                def fail_once(*arguments: Any, failing: Any = failing, call: Any = repair) -> None:
+                    if failing:
+                        raise failing.pop()
+                    call(*arguments)
+
+                with mock.patch.object(SQLiteOperations, "_repair", fail_once):
+                    self.assert_rebuilt("attempt to write a readonly database")
+
+    def test_no_space_for_a_copy(self) -> None:
+        """The folder is gone: what is left is an error, not another database."""
+        self.prepare(SQLiteFile())
+        self.run_sql("UPDATE t SET v = 'x'")
+        folder = Path(self.database.uri).parent
+        folder.rename(f"{folder}.away")
+        self.addCleanup(shutil.rmtree, f"{folder}.away")
+        with self.assertRaises((sqlite3.Error, OSError)):
+            self.operations.rewind("base")
 
 
 class Sidecar(SQLiteTestCase):

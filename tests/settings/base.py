@@ -21,6 +21,5 @@ DATABASE_ROUTERS = ["tests.shop.routers.AuditRouter"]
 TEST_RUNNER = "sanerunner.SaneRunner"
 SANERUNNER = {
     "PLUGINS": ["tests.support.plugins.WarningsAreErrors"],
-    "RESTORE": "rewind",
     "VERIFY_REWIND": True,
 }

@@ -2,6 +2,7 @@ import os
 
 from .base import *  # noqa: F403
 
+_NAME = os.environ.get("SANERUNNER_TEST_NAME", "sanerunner")
 _SERVER = {
     "ENGINE": "django.db.backends.mysql",
     "HOST": os.environ.get("MARIADB_HOST", "127.0.0.1"),
@@ -11,7 +12,7 @@ _SERVER = {
     "OPTIONS": {"charset": "utf8mb4"},
 }
 DATABASES = {
-    "default": {**_SERVER, "NAME": "sanerunner"},
-    "replica": {**_SERVER, "NAME": "sanerunner", "TEST": {"MIRROR": "default"}},
-    "audit": {**_SERVER, "NAME": "sanerunner_audit"},
+    "default": {**_SERVER, "NAME": _NAME},
+    "replica": {**_SERVER, "NAME": _NAME, "TEST": {"MIRROR": "default"}},
+    "audit": {**_SERVER, "NAME": f"{_NAME}_audit"},
 }

@@ -11,6 +11,7 @@ import unittest
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -19,7 +20,8 @@ MANAGE = """
 import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 from django.core.management import execute_from_command_line
-execute_from_command_line(sys.argv)
+if __name__ == "__main__":
+    execute_from_command_line(sys.argv)
 """
 
 SETTINGS = """
@@ -44,6 +46,16 @@ from django.db import models
 class Thing(models.Model):
     name = models.CharField(max_length=50)
 """
+
+
+# Variables that would change what a run does.
+NOT_INHERITED = {
+    "DJANGO_SETTINGS_MODULE",
+    "DST_PERSIST_TEST_DATABASE",
+    "FORCE_COLOR",
+    "GITLAB_CI",
+    "JENKINS_URL",
+}
 
 
 @dataclass(frozen=True)
@@ -80,31 +92,37 @@ class InnerProject:
         target.write_text(textwrap.dedent(source), encoding="utf-8")
         return target
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+    def run(self, *arguments: str, **options: Any) -> Outcome:
         """Run ``manage.py`` with ``arguments``; warnings are errors there as well."""
-        return self.python("manage.py", *arguments, environment=environment)
+        return self.python("manage.py", *arguments, **options)
 
-    def test(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+    def test(self, *arguments: str, **options: Any) -> Outcome:
         """Run ``manage.py test --noinput`` with ``arguments``."""
-        return self.run("test", "--noinput", *arguments, environment=environment)
+        return self.run("test", "--noinput", *arguments, **options)
 
-    def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in {"DJANGO_SETTINGS_MODULE", "DST_PERSIST_TEST_DATABASE", "FORCE_COLOR"}
-        }
-        completed = subprocess.run(
+    def python(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, answer: str = ""
+    ) -> Outcome:
+        """Run Python in the project's folder; ``answer`` is what a user types."""
+        process = self.start(*arguments, environment=environment)
+        stdout, stderr = process.communicate(answer, timeout=120)
+        return Outcome(process.returncode, stdout, stderr)
+
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start Python in the project's folder."""
+        kept = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+        return subprocess.Popen(
             [sys.executable, "-W", "error", *arguments],
             cwd=self.folder,
             env={**kept, "PYTHONPATH": str(ROOT), **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=120,
         )
-        return Outcome(completed.returncode, completed.stdout, completed.stderr)
 
     def xml(self, path: str = "junit.xml") -> ElementTree.Element:
         return ElementTree.parse(self.folder / path).getroot()

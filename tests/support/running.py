@@ -19,6 +19,7 @@ from sanerunner.events import Event, FixtureFailed, Outcome, TestFinished
 from sanerunner.execution.capture import OutputCapture
 from sanerunner.execution.executors import SerialExecutor
 from sanerunner.execution.results import EventResult, ExcInfo
+from sanerunner.execution.retries import Retries
 from sanerunner.execution.run import TestRun
 from sanerunner.execution.runresult import RunResult
 from sanerunner.parsing import DEFAULT_STAGES
@@ -75,6 +76,9 @@ def run_tests(
     plugins: Sequence[Plugin] = (),
     failfast: bool = False,
     keep_going: bool = False,
+    retries: int | None = 0,
+    max_failures: int = 0,
+    wanted: Callable[[TestFinished], bool] = lambda event: True,
     hide: bool = True,
     companion: unittest.TestResult | None = None,
     on_failure: Callable[[ExcInfo], None] | None = None,
@@ -88,13 +92,24 @@ def run_tests(
     for subscriber in subscribers:
         bus.subscribe(subscriber)
     capture = OutputCapture(limit=1000, hide=hide)
-    result = EventResult(
-        emit=bus.emit, capture=capture, companion=companion, on_failure=on_failure
+    plan = make_plan(tests, DEFAULT_STAGES)
+    retrying = Retries(
+        plan,
+        emit=bus.emit,
+        retries=retries,
+        max_failures=max_failures,
+        failfast=failfast,
+        wanted=wanted,
     )
-    result.failfast = failfast
-    executor = SerialExecutor(emit=bus.emit, plugins=manager, result=result, capture=capture)
+    result = EventResult(
+        emit=retrying.take, capture=capture, companion=companion, on_failure=on_failure
+    )
+    result.failfast = failfast and not retrying.active
+    executor = SerialExecutor(
+        emit=bus.emit, plugins=manager, result=result, capture=capture, retries=retrying
+    )
     run = TestRun(
-        make_plan(tests, DEFAULT_STAGES),
+        plan,
         executor,
         bus,
         manager,

@@ -1,4 +1,7 @@
-"""Database servers that tests need: where one is missing a test is skipped, in CI it fails."""
+"""Database servers that tests need: where one is missing a test is skipped, in CI it fails.
+
+``SANERUNNER_TEST_SERVERS=no`` leaves these tests out everywhere.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Settings = dict[str, Any]
 def require_postgresql(test: unittest.TestCase, purpose: str = "main") -> Settings:
     """Return the settings of a database that does not exist, on a PostgreSQL server.
 
-    Its name is unique; what is made of it, and its test database, is dropped after ``test``.
+    Its name is unique; what is made of it, and its test databases, are dropped after ``test``.
     """
     return _require(test, "PostgreSQL", postgresql.DATABASES["default"], _postgresql, purpose)
 
@@ -52,6 +55,8 @@ def _require(
     execute: Callable[..., list[Any]],
     purpose: str,
 ) -> Settings:
+    if os.environ.get("SANERUNNER_TEST_SERVERS") == "no":
+        raise unittest.SkipTest("SANERUNNER_TEST_SERVERS is no")
     try:
         execute({**settings, "NAME": ""}, "SELECT 1")
     except Exception as error:
@@ -60,13 +65,19 @@ def _require(
             raise AssertionError(reason) from error
         raise unittest.SkipTest(reason) from error
     name = f"sane_{purpose}_{os.getpid()}_{secrets.token_hex(3)}"
-    for each in (name, f"test_{name}"):
-        quoted = f'"{each}"' if execute is _postgresql else f"`{each}`"
-        statement = f"DROP DATABASE IF EXISTS {quoted}"
-        if execute is _postgresql:
-            statement += " WITH (FORCE)"
-        test.addCleanup(execute, {**settings, "NAME": ""}, statement)
+    test.addCleanup(_drop, {**settings, "NAME": name}, execute)
     return {**settings, "NAME": name}
+
+
+def _drop(settings: Settings, execute: Callable[..., list[Any]]) -> None:
+    """Drop the database, its test databases and what is kept beside these."""
+    server = {**settings, "NAME": ""}
+    for each in databases_on(settings):
+        if each == settings["NAME"] or each.startswith(f"test_{settings['NAME']}"):
+            if execute is _postgresql:
+                execute(server, f'DROP DATABASE IF EXISTS "{each}" WITH (FORCE)')
+            else:
+                execute(server, f"DROP DATABASE IF EXISTS `{each}`")
 
 
 def _postgresql(settings: Settings, *statements: str) -> list[Any]:
