@@ -48,13 +48,24 @@ def project(files: Mapping[str, str]) -> Iterator[Path]:
 
 def manage(folder: Path, *arguments: str) -> Callable[[], float]:
     """Return a function that runs ``manage.py`` with ``arguments``: -> seconds of wall time."""
+    return python(folder, "manage.py", *arguments)
+
+
+def python(folder: Path, *arguments: str) -> Callable[[], float]:
+    """The same for any arguments of the interpreter."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+        "DJANGO_SETTINGS_MODULE": "settings",
+    }
 
     def run() -> float:
         started = time.perf_counter()
         completed = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=folder,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"},
+            env=environment,
             capture_output=True,
             text=True,
         )
@@ -65,13 +76,18 @@ def manage(folder: Path, *arguments: str) -> Callable[[], float]:
     return run
 
 
-def compare(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Run all sides in turn, ``rounds`` times after one warm-up: side -> median of seconds."""
+def compare(
+    sides: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True
+) -> dict[str, float]:
+    """Run all sides in turn, ``rounds`` times: side -> median of seconds.
+
+    With ``warm`` there is one round more, before the others, which does not count.
+    """
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
+    for number in range(rounds + warm):
         for name, run in sides.items():
             seconds = run()
-            if number:
+            if number >= warm:
                 times[name].append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}
 
