@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-
-from ..operations import LeakedSession
 from .catalog import Layout, SequenceItem, Table
 from .glance import filled_tables, moved_counters, remaining
+from .leaks import busy_query
 from .schema import Stamp, differences, read_digests, read_version
-from .session import LOCK_NOT_AVAILABLE, Session, close_django, sqlstate
+from .session import LOCK_NOT_AVAILABLE, Session, sqlstate
 from .state import Content, Counter, Digest, Rows, State
 from .store import in_chunks
 from .watch import MARKS, SCHEMA_CHANGED, Watch
 
-#: How long sessions may take to finish what they do, and to end when they are told to.
-GRACE_SECONDS = 0.1
-END_MILLISECONDS = 2000
-
 _CHUNK = 800  # parts of a prepared statement
 _NO_RELATION = ("42P01", "42703", "XX000")
-
-_BUSY = """
-SELECT 2, pid::int8 FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend'
- AND state IN ('active', 'idle in transaction', 'idle in transaction (aborted)',
-               'fastpath function call') AND pid <> pg_backend_pid()
-UNION SELECT 2, pid::int8 FROM pg_locks WHERE locktype = 'advisory'
- AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-
-_LOCKED = """
-SELECT n.nspname || '.' || c.relname, n.nspname = %s, c.relname,
- bool_or(l.mode <> 'AccessShareLock') FROM pg_locks l
-JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE l.pid = %s AND l.granted AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%'
- AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY 1, 2, 3 ORDER BY 1"""
 
 
 class Scan:
@@ -49,6 +26,7 @@ class Scan:
 
     def __init__(self, session: Session, parts: Collection[str]) -> None:
         self._session = session
+        self.counts: list[int] = []  # the rows that each of the statements before has touched
         self._names = []
         pending = list(parts)
         for start in range(0, len(pending), _CHUNK):
@@ -57,10 +35,17 @@ class Scan:
             session.rows(f"PREPARE {name}(text) AS {body}")
             self._names.append(name)
 
-    def run(self, xid32: str) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
-        for name in self._names:
-            found += self._session.rows(f"EXECUTE {name}('{xid32}')")
+    def run(self, xid32: str, before: Sequence[str] = ()) -> list[tuple[int, ...]]:
+        """Return what is found; the statements ``before`` are executed first, as one
+        transaction with (the first part of) the query.
+        """
+        queries = [f"EXECUTE {name}('{xid32}')" for name in self._names]
+        found: list[tuple[int, ...]] = []
+        if before:
+            found += self._session.rows(";".join([*before, queries.pop(0)]))
+            self.counts = self._session.counts[: len(before)]
+        for query in queries:
+            found += self._session.numbers(query)
         return found
 
     def close(self) -> None:
@@ -83,12 +68,12 @@ def part(layout: Layout, index: int, content: Content, xid: str = "$1") -> str:
             f" OR is_called <> {content.is_called}"
         )
     if content is None:
-        return f"{row} WHERE EXISTS (SELECT FROM ONLY {item.name})"
+        return f"({row} FROM ONLY {item.name} LIMIT 1)"
     assert isinstance(content, Rows | Digest)
     only = "ONLY " if isinstance(item, Table) else ""
     return (
-        f"{row} FROM (SELECT count(*) AS n, min(age(xmin)) AS a FROM {only}{item.name}) AS q"
-        f" WHERE n <> {content.count} OR a < age({xid}::xid)"
+        f"{row} FROM {only}{item.name}"
+        f" HAVING count(*) <> {content.count} OR min(age(xmin)) < age({xid}::xid)"
     )
 
 
@@ -102,7 +87,7 @@ class Findings:
     busy: list[int] = field(default_factory=list)  # process ids of sessions
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, int]]) -> Findings:
+    def of(cls, rows: Iterable[tuple[int, ...]]) -> Findings:
         found = cls()
         for kind, value in rows:
             if kind == 0:
@@ -136,6 +121,7 @@ class Detector:
         self._quick: Scan | None = None
         self._own: dict[tuple[State, bool], tuple[Scan, frozenset[int]]] = {}
         self._stamp: Stamp | None = None
+        self.counts: list[int] = []
 
     def use_stamp(self) -> None:
         """Notice changes of the schema without event triggers; it is the known one now."""
@@ -144,8 +130,11 @@ class Detector:
         else:
             self._stamp.renew()
 
-    def look(self, state: State, *, full: bool) -> Findings:
+    def look(self, state: State, *, full: bool, before: Sequence[str] = ()) -> Findings:
         """Return what differs from ``state``; unless ``full``, of watched tables the marks only.
+
+        The statements ``before`` are executed first (not with the very first look); ``counts``
+        then says how many rows each has touched.
 
         Raises the driver's error where a table is locked or gone.
         """
@@ -154,7 +143,8 @@ class Detector:
             return self._glance(state)
         scan = self._scan(full=full)
         own, different = self._own_scan(state, full=full)
-        found = Findings.of(scan.run(state.xid32))
+        found = Findings.of(scan.run(state.xid32, before))
+        self.counts = scan.counts
         if different:
             found.items -= different
             found.items.update(value for _, value in own.run(state.xid32))
@@ -175,7 +165,7 @@ class Detector:
         return found
 
     def _first_parts(self) -> list[str]:
-        return [f"({_BUSY})", *([MARKS] if self._notes else [])]
+        return [busy_query(self._session), *([MARKS] if self._notes else [])]
 
     def marked(self, oids: Iterable[int]) -> set[int]:
         """Return the items that statements upon tables may have changed."""
@@ -239,48 +229,3 @@ def unreadable(error: BaseException) -> bool:
 def locked(error: BaseException) -> bool:
     """Whether a query failed as it could not get a lock in time."""
     return sqlstate(error) == LOCK_NOT_AVAILABLE
-
-
-def busy(session: Session) -> list[int]:
-    """Return the process ids of sessions that are in a transaction."""
-    return [pid for _, pid in session.rows(_BUSY)]
-
-
-def end_sessions(
-    session: Session, wrapper: BaseDatabaseWrapper, schema: str
-) -> list[LeakedSession]:
-    """End all sessions that stay in a transaction or hold an advisory lock; tell which, with
-    the tables of the schema.
-
-    Raises TimeoutError if one does not end.
-    """
-    ours = close_django_busy(session, wrapper, schema)
-    deadline = time.monotonic() + GRACE_SECONDS
-    pids = busy(session)
-    while pids and time.monotonic() < deadline:
-        time.sleep(GRACE_SECONDS / 10)
-        pids = [pid for pid in busy(session) if pid in pids]
-    leaked = [LeakedSession(str(pid), _tables_of(session, pid, schema)) for pid in pids]
-    for pid in pids:
-        session.rows("SELECT pg_terminate_backend(%s, %s)", [pid, END_MILLISECONDS])
-    remaining = set(busy(session)) & set(pids)
-    if remaining:
-        numbers = ", ".join(map(str, sorted(remaining)))
-        raise TimeoutError(f"PostgreSQL did not end the session {numbers}, left by a test.")
-    return [*ours, *leaked]
-
-
-def close_django_busy(
-    session: Session, wrapper: BaseDatabaseWrapper, schema: str
-) -> list[LeakedSession]:
-    """Close those of Django's own sessions that are in a transaction."""
-    tables = {pid: _tables_of(session, pid, schema) for pid in busy(session)}
-    closed = close_django(wrapper, list(tables))
-    return [LeakedSession(str(pid), tables[pid]) for pid in closed]
-
-
-def _tables_of(session: Session, pid: int, schema: str) -> tuple[str, ...]:
-    """Return the tables that a session has written or locked; if none, those it has read."""
-    found = session.rows(_LOCKED, [schema, pid])
-    written = [row for row in found if row[3]]
-    return tuple(row[2] if row[1] else row[0] for row in written or found)

@@ -10,7 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..operations import LeakedSession
 from .catalog import Layout
-from .detection import Detector, Findings, end_sessions, locked, unreadable
+from .detection import Detector, Findings, locked, unreadable
+from .habit import Habit
+from .leaks import end_sessions
 from .repair import Repairer
 from .schema import SCHEMA
 from .session import INSUFFICIENT_PRIVILEGE, Session, sqlstate
@@ -38,8 +40,8 @@ _REWINDS_BEFORE_TRIGGERS = 10
 
 
 class Sessions:
-    """The two sessions. One alone would be slower: the setting that keeps triggers from firing
-    makes the server forget the plans of the prepared queries.
+    """The two sessions: one looks, with settings that suit its prepared queries; the other
+    repairs, where the project's own functions may run, and is opened when it is needed.
     """
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
@@ -57,7 +59,7 @@ class Sessions:
     def _may_be_replica(self) -> bool:
         """Whether sessions may be told to run no triggers and check no keys."""
         try:
-            self.detecting.rows(f"{_REPLICA}; RESET session_replication_role")
+            self.detecting.rows(_REPLICA)  # it also puts back what is simple
         except self.detecting.error as error:
             if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                 raise
@@ -83,6 +85,7 @@ class Look:
     """What was found: items that may differ from a state, and a change of the schema."""
 
     items: set[int]  # that do differ
+    repeated: set[int] = field(default_factory=set)  # that did, and were put back by habit
     marked: set[int] = field(default_factory=set)  # that may, as triggers have noted
     noted: bool = False
     schema: tuple[str, ...] = ()  # the objects that were made, changed or dropped
@@ -107,6 +110,9 @@ class Engine:
         self._stamped = False
         self._rewinds = 0
         self._garbage: set[str] = set()
+        self._repeated: set[int] = set()  # what the present look has put back by habit
+        may_repeat = sessions.replica and sessions.detecting.counting
+        self._habit = Habit(sessions.detecting, layout) if may_repeat else None
 
     def look(self, state: State, current: State | None, *, leaks: bool = True) -> Look:
         """Return what may differ from ``state`` where the content was once that of ``current``.
@@ -115,6 +121,7 @@ class Engine:
         """
         moved = bool(self._watch.tables) and current is not state
         full = not self._checked or moved or self._rewinds % _AUDIT_EVERY == _AUDIT_EVERY - 1
+        self._repeated = set()
         found, leaked = self._attempt(state, full=full, leaks=leaks)
         noted = bool(found.marks)
         dropped: tuple[str, ...] = ()
@@ -131,7 +138,7 @@ class Engine:
             self._watch.heal()
         marked = set() if full else self._detector.marked(found.marks)
         items = found.items | state.rewrite
-        return Look(items, marked - found.items, noted, (), dropped, leaked)
+        return Look(items, self._repeated, marked - found.items, noted, (), dropped, leaked)
 
     def _drop_new(self, changes: Collection[str]) -> bool:
         """Drop tables that tests have made, with what belongs to them, if nothing else has
@@ -155,7 +162,9 @@ class Engine:
     ) -> tuple[Findings, tuple[LeakedSession, ...]]:
         """Look; where sessions are in the way, end them and look again."""
         try:
-            found = self._detector.look(state, full=full)
+            found = self._look_by_habit(state) if leaks and self._has_habit else None
+            if found is None:
+                found = self._detector.look(state, full=full)
             if not (leaks and found.busy):
                 return found, ()
         except self._sessions.detecting.error as error:
@@ -167,6 +176,32 @@ class Engine:
                 raise
         leaked = self.end_sessions()
         return self._detector.look(state, full=full), leaked
+
+    @property
+    def _has_habit(self) -> bool:
+        return self._habit is not None and not self._watch.tables and not self._garbage
+
+    def _look_by_habit(self, state: State) -> Findings | None:
+        """Put back what tests have written so far, and look in the same round trip; None if
+        nothing is expected, or that does not work.
+        """
+        assert self._habit is not None
+        session = self._sessions.detecting
+        try:
+            steps = self._habit.steps(state)
+            if not steps:
+                return None
+            found = self._detector.look(state, full=True, before=list(steps.values()))
+        except session.error:
+            if session.closed:
+                raise
+            return None
+        counts = self._detector.counts
+        self._repeated = {index for index, count in zip(steps, counts, strict=True) if count}
+        self._repairer.bloat.note(
+            [(self._layout.items[index], state.contents[index]) for index in steps], counts
+        )
+        return found
 
     def end_sessions(self) -> tuple[LeakedSession, ...]:
         """End all sessions that stay in a transaction."""
@@ -185,13 +220,15 @@ class Engine:
         items = look.items | look.marked
         if look.noted or (items and self._watch.tables):  # the repair is noted as well
             extra.append(CLEAR)
+        if self._habit is not None:
+            self._habit.learn(state, items | look.repeated)
         if not items and not extra:
-            return set()
+            return look.repeated
         repaired = self._repairer.repair(state, items, extra)
         if self._stamped and (repaired.altered or self._garbage):
             self._detector.use_stamp()
         self._garbage.clear()
-        return look.items | repaired.tables
+        return look.items | look.repeated | repaired.tables
 
     def finish(self, states: Iterable[State]) -> None:
         """End a rewind: watch what the next ones need watched."""

@@ -19,8 +19,8 @@ from ..operations import DatabaseOperations, LeakedSession, Rewound
 from ..vendors import name_of
 from .catalog import Layout, read_layout
 from .copies import PostgreSQLCopies
-from .detection import busy
 from .engine import Engine, Look, Sessions
+from .leaks import busy
 from .renewal import PostgreSQLRenewal
 from .repair import RepairFailed
 from .schema import read_version

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..renewal import SessionRenewal
 from .schema import SCHEMA
+from .session import TUPLES_OK
 
 # What DISCARD ALL does, but for the plans; the rows tell whether there may be notifications.
 _RESET = """
@@ -43,6 +45,7 @@ _DRIVER = (
     *("row_factory", "server_cursor_factory", "prepare_threshold", "prepared_max"),
 )
 _DRIVER_LISTS = ("_notice_handlers", "_notify_handlers", "string_types", "binary_types")
+_LONG = 5000  # characters of SQL that is searched each time
 _IDLE = 0  # the driver's number for a session in no transaction
 
 
@@ -91,9 +94,9 @@ class PostgreSQLRenewal(SessionRenewal):
             or _driver(session) != self._driver
         ):
             return False
-        last = _last_row(session, self._cursor_factory.__base__, self._statement)
+        renewed = _finds_nothing(session, self._cursor_factory.__base__, self._statement)
         connection.ensure_timezone()  # which a test may have changed for good
-        return last is None
+        return renewed
 
     def _watching(self, factory: Any) -> Any:
         """Return the class of cursors that notes doubtful SQL."""
@@ -103,7 +106,8 @@ class PostgreSQLRenewal(SessionRenewal):
             original = getattr(factory, name)
 
             def execute(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-                if _DOUBTFUL.search(query if isinstance(query, str) else repr(query)):
+                text = query if isinstance(query, str) else repr(query)
+                if (_is_doubtful if len(text) < _LONG else _DOUBTFUL.search)(text):
                     doubtful.append(str(query))
                 return original(cursor, query, *args, **kwargs)
 
@@ -113,17 +117,19 @@ class PostgreSQLRenewal(SessionRenewal):
         return type(factory.__name__, (factory,), {name: watched(name) for name in names})
 
 
-def _last_row(session: Any, factory: Any, statements: str) -> Any:
-    """Execute ``statements``; return a row of the last one, None if there is none."""
-    if hasattr(session, "set_session"):  # psycopg2 gives the last of several results only
+@lru_cache(maxsize=500)
+def _is_doubtful(query: str) -> bool:
+    return _DOUBTFUL.search(query) is not None
+
+
+def _finds_nothing(session: Any, factory: Any, statements: str) -> bool:
+    """Execute ``statements``; return whether the last one gives no row."""
+    if hasattr(session, "set_session"):  # psycopg2
         with session.cursor(cursor_factory=factory) as cursor:
             cursor.execute(statements)
-            return cursor.fetchone()
-    with factory(session) as cursor:
-        cursor.execute(statements)
-        while cursor.nextset():
-            pass
-        return cursor.fetchone()
+            return cursor.fetchone() is None
+    result = session.pgconn.exec_(statements.encode())  # gives the last of several results
+    return bool(result.status == TUPLES_OK and result.ntuples == 0)
 
 
 def _driver(session: Any) -> tuple[Any, ...]:

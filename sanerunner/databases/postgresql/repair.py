@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from .bloat import Bloat
 from .catalog import Layout, SequenceItem, Table, View
 from .schema import SCHEMA
 from .session import Row, Session
 from .state import Content, Counter, Rows, State
 from .store import Store
 
-#: An emptied table that still takes more than this is vacuumed, else looking at it is slow.
-_BLOATED_BYTES = 1 << 20
-_PAGE_BYTES = 8192
+#: So many statements are kept prepared.
+_PREPARED = 500
 
 
 class RepairFailed(Exception):
@@ -28,7 +28,17 @@ class CopyIn:
     rows: bytes
 
 
-Step = str | CopyIn
+@dataclass(frozen=True)
+class Prepared:
+    """A statement that is likely to come again, so that it is prepared."""
+
+    statement: str
+    argument: str = ""  # of its parameter, a text, as SQL
+
+
+Step = str | CopyIn | Prepared
+
+_END = Prepared("SELECT pg_current_xact_id()::text")
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Repairer:
         self._store = store
         self._layout = layout
         self._replica = replica
+        self.bloat = Bloat(session)
 
     def repair(self, state: State, items: Collection[int], extra: Iterable[str] = ()) -> Repaired:
         """Make the items those of ``state``, whose ``xid`` becomes that of the repair.
@@ -69,12 +80,10 @@ class Repairer:
         steps += after
         steps += _counters((item, content) for item, content, _ in chosen)
         steps += extra
-        steps.append(_closing([(table, content) for table, content, _ in tables]))
-        (xid, bloated), counts = self._execute(steps)
+        (xid,), counts = self._execute([*steps, _END])
         state.xid = int(xid)
         state.rewrite.difference_update(items)
-        for name in bloated:
-            self._session.rows(f"VACUUM {name}")
+        self.bloat.note(((item, content) for item, content, _ in chosen), counts)
         for view, content in views:
             if self._store.digest(view) != content:
                 raise RepairFailed(f"{view.label} was not what its query gives")
@@ -96,28 +105,49 @@ class Repairer:
                 after = ["SET CONSTRAINTS ALL IMMEDIATE", *(key.add for key in keys), *after]
         return before, after
 
-    def _execute(self, steps: Collection[Step]) -> tuple[Row, list[int]]:
+    def _execute(self, steps: Sequence[Step]) -> tuple[Row, list[int]]:
         """Execute the steps as one transaction; return the row that the last one gives, and
         how many rows each has touched, if that is known.
         """
-        if not any(isinstance(step, CopyIn) for step in steps):
-            (row,) = self._session.rows(";".join(map(str, steps)))
-            return row, self._session.counts
+        if self._session.prepared > _PREPARED:
+            self._session.forget_prepared()
+        try:
+            if any(isinstance(step, CopyIn) for step in steps):
+                return self._execute_in_turn(steps), []
+            preparing: list[str] = []
+            script = [self._sql(step, preparing) for step in steps]
+            (row,) = self._session.rows(";".join([*preparing, *script]))
+        except self._session.error:
+            self._session.forget_prepared()  # some may not have been
+            raise
+        return row, self._session.counts[len(preparing) :]
+
+    def _execute_in_turn(self, steps: Sequence[Step]) -> Row:
         with self._session.transaction():
             for step in steps:
                 if isinstance(step, CopyIn):
                     self._session.copy_in(step.target, step.rows)
                 else:
-                    rows = self._session.rows(step)
-        return rows[0], []
+                    preparing: list[str] = []
+                    sql = self._sql(step, preparing)
+                    rows = self._session.rows(";".join([*preparing, sql]))
+        return rows[0]
+
+    def _sql(self, step: Step, preparing: list[str]) -> str:
+        """Return the SQL of a step; what has to be prepared first is added to ``preparing``."""
+        if not isinstance(step, Prepared):
+            return str(step)
+        name, sql = self._session.prepare(step.statement, "(text)" if step.argument else "")
+        preparing += sql
+        return f"EXECUTE {name}({step.argument})" if step.argument else f"EXECUTE {name}"
 
 
-def _delete(table: Table, content: Content, state: State, *, anew: bool) -> str:
+def _delete(table: Table, content: Content, state: State, *, anew: bool) -> Step:
     """Return SQL that leaves only such rows as are to be there."""
     sql = f"DELETE FROM ONLY {table.name}"
     if anew or not _by_key(table, content):
-        return sql
-    return f"{sql} WHERE age(xmin) < {state.age}"
+        return Prepared(sql)
+    return Prepared(f"{sql} WHERE age(xmin) < age($1::xid)", f"'{state.xid32}'")
 
 
 def _insert(table: Table, rows: Rows, *, anew: bool) -> Step:
@@ -130,7 +160,8 @@ def _insert(table: Table, rows: Rows, *, anew: bool) -> Step:
     )
     if anew or not _by_key(table, rows):
         return sql
-    return f"{sql} WHERE NOT EXISTS (SELECT FROM ONLY {table.name} AS x WHERE {table.same_key})"
+    missing = f"NOT EXISTS (SELECT FROM ONLY {table.name} AS x WHERE {table.same_key})"
+    return Prepared(f"{sql} WHERE {missing}")
 
 
 def _by_key(table: Table, content: Content) -> bool:
@@ -144,16 +175,4 @@ def _counters(chosen: Iterable[tuple[object, Content]]) -> list[Step]:
         for item, content in chosen
         if isinstance(item, SequenceItem) and isinstance(content, Counter)
     ]
-    return [f"SELECT {', '.join(calls)}"] if calls else []
-
-
-def _closing(tables: Collection[tuple[Table, Content]]) -> str:
-    """Return the query for the transaction's id and the tables that are bloated."""
-    limits = [f"(to_regclass('{SCHEMA}.marks')::oid, {_BLOATED_BYTES})"]
-    for table, content in tables:
-        count = content.count if isinstance(content, Rows) else 0
-        limits.append(f"({table.oid}, {_BLOATED_BYTES + count * _PAGE_BYTES})")
-    return (
-        "SELECT pg_current_xact_id()::text, ARRAY(SELECT oid::regclass::text FROM (VALUES "
-        f"{', '.join(limits)}) AS v(oid, size) WHERE pg_relation_size(oid) > size)"
-    )
+    return [Prepared(f"SELECT {', '.join(calls)}")] if calls else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import connections
@@ -18,6 +18,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 UNDEFINED_TABLE = "42P01"
 
 Row = tuple[Any, ...]
+#: The driver's number for a query that has returned rows.
+TUPLES_OK = 2
 
 # What roles or the database may have set, and what would get in the way here.
 _NEUTRAL = """
@@ -45,6 +47,8 @@ class Session:
         self.error: type[Exception] = database.Error
         self._connect = partial(database.connect, **parameters)
         self._connection: Any = None
+        self._prepared: dict[str, str] = {}  # statement -> name
+        self._names = 0
         #: How many rows each statement of the last call touched; empty where that is not known.
         self.counts: list[int] = []
         role = wrapper.settings_dict["OPTIONS"].get("assume_role")
@@ -84,6 +88,67 @@ class Session:
         while self._multiple and cursor.nextset():
             self.counts.append(cursor.rowcount)
         return cursor.fetchall() if cursor.description else []
+
+    def numbers(self, sql: str) -> list[tuple[int, ...]]:
+        """Execute a query of whole numbers; return its rows.
+
+        The same as ``rows()``, without what the driver does around it.
+        """
+        if not self._multiple or self._connection is None:
+            return self.rows(sql)
+        result = self._connection.pgconn.exec_(sql.encode())
+        if result.status != TUPLES_OK:
+            return self.rows(sql)  # which raises the error, unless it has gone
+        columns = range(result.nfields)
+        return [
+            tuple(int(result.get_value(row, column)) for column in columns)
+            for row in range(result.ntuples)
+        ]
+
+    @cached_property
+    def database(self) -> int:
+        """The OID of the database."""
+        sql = "SELECT oid::int8 FROM pg_database WHERE datname = current_database()"
+        return int(self.rows(sql)[0][0])
+
+    def prepare(self, statement: str, parameters: str = "") -> tuple[str, list[str]]:
+        """Return the name of a prepared statement; and the SQL that prepares it, none if that
+        has been done. ``parameters`` are their types, in brackets.
+        """
+        name = self._prepared.get(statement)
+        if name is not None:
+            return name, []
+        self._names += 1
+        name = self._prepared[statement] = f"sane_{self._names}"
+        return name, [f"PREPARE {name}{parameters} AS {statement}"]
+
+    def prepared_name(self, statement: str) -> str:
+        """Prepare a statement unless that has been done; return its name."""
+        name, preparing = self.prepare(statement)
+        if preparing:
+            try:
+                self.rows(preparing[0])
+            except self.error:
+                del self._prepared[statement]
+                raise
+        return name
+
+    def forget_prepared(self) -> None:
+        """Forget all statements that were prepared."""
+        self._prepared.clear()
+        if not self.closed:
+            with suppress(self.error):  # whatever comes next tells that the session is lost
+                self.rows("DEALLOCATE ALL")
+
+    @property
+    def counting(self) -> bool:
+        """Whether ``counts`` are known."""
+        return self._multiple
+
+    @property
+    def prepared(self) -> int:
+        """How many statements are prepared."""
+        return len(self._prepared)
 
     @contextmanager
     def transaction(self, mode: str = "") -> Iterator[None]:
