@@ -68,10 +68,26 @@ class Baselines:
         self._held: dict[str, set[str]] = {}
         self.broken: dict[str, str] = {}
 
-    def attach(self, alias: str) -> None:
-        """Take the present content of a database that has just been made as *migrated*."""
-        if alias not in self._operations and self._open(alias) is not None:
+    def attach(self, alias: str, *, loaded: bool = False, changed: bool = False) -> None:
+        """Take the present content of a database that has just been made as *migrated*.
+
+        ``loaded``: an image may have brought it along, and nothing has been written since, unless
+        it was ``changed``.
+        """
+        known = alias in self._operations
+        if not known and self._open(alias) is None:
+            return
+        if loaded and not known and not changed:
+            known = self._operations[alias].resume(MIGRATED)
+            if known:
+                self._use_resumed(alias)
+        if changed or not known:
             self._capture_migrated(alias)
+
+    def goes_into_images(self, alias: str) -> bool:
+        """Whether images of this database can have its baseline in them."""
+        operations = operations_for(connections[alias])
+        return operations is not None and operations.images_hold_states
 
     def _open(self, alias: str) -> DatabaseOperations | None:
         connection = connections[alias]
@@ -124,14 +140,16 @@ class Baselines:
         """
         if not self._operations[alias].resume(MIGRATED):
             return False
-        self._held[alias].add(MIGRATED)
-        self._unprepared.add(alias)
         self._operations[alias].rewind(MIGRATED)
+        self._use_resumed(alias)
+        return True
+
+    def _use_resumed(self, alias: str) -> None:
+        self._held[alias].add(MIGRATED)
         self._present[alias] = MIGRATED
         self._unprepared.add(alias)
         self._take_checksums(alias, MIGRATED)
         self._watch(alias)
-        return True
 
     def write_document(self, alias: str, document: Mapping[str, Any]) -> bool:
         """Store a document with a database that is to be kept; return whether it is there now."""

@@ -42,7 +42,8 @@ class Finisher:
         """All of them are there."""
         finished, self._unfinished = self._unfinished, []
         for alias, made, _ in finished:
-            self._maker.store_image(alias, made)
+            with explained(alias):
+                self._store_image(alias, made)
         others_written = any(made.migrated for _, made, _ in finished)
         for alias, made, duration in finished:
             started = time.monotonic()
@@ -52,12 +53,24 @@ class Finisher:
             duration += time.monotonic() - started
             self._emit(DatabaseReady(alias, name, made.how, duration))
 
+    def _store_image(self, alias: str, made: Made) -> None:
+        """Store an image, with the baseline where that is of use to whoever loads it."""
+        if not made.image:
+            return
+        if self._baselines is None or not self._baselines.goes_into_images(alias):
+            self._maker.store_image(alias, made)
+            return
+        self._baselines.attach(alias)
+        with self._baselines.cloning(alias):
+            self._maker.store_image(alias, made)
+
     def _finish(self, alias: str, made: Made, others_written: bool) -> None:
         baselines = self._baselines
+        changed = self._created is not None and made.migrated
         if self._created is not None and made.migrated:
             self._created(alias)
         if baselines is not None and made.migrated:
-            baselines.attach(alias)
+            baselines.attach(alias, loaded=made.loaded, changed=changed)
         elif baselines is not None and others_written:
             baselines.rewind([alias], MIGRATED)
         self._maker.finish(alias, made)

@@ -38,6 +38,7 @@ class ImageCache:
         self._told: set[str] = set()
         self._seen: set[tuple[str, str]] = set()  # what was found to be there, and whole
         self._loaded = False
+        self._not_on_server: set[str] = set()  # digests of which only a file was loaded
 
     def has_all(self, wanted: Iterable[tuple[BaseDatabaseWrapper, str]]) -> bool:
         """Whether there is an image that can be used of each database, given with its digest.
@@ -85,10 +86,14 @@ class ImageCache:
         elif not self._load_file(connection, copies, digest, verbosity, autoclobber):
             return False
         elif server is not None:
-            self._store_on_server(server, digest)
+            self._not_on_server.add(digest)
         connection.ensure_connection()
         self._loaded = True
         return True
+
+    def lacks(self, digest: str) -> bool:
+        """Whether an image that was loaded is yet to be stored on the server, too."""
+        return digest in self._not_on_server
 
     def _load_file(
         self,
@@ -130,11 +135,21 @@ class ImageCache:
         self._tell(message)
 
     def store(self, connection: BaseDatabaseWrapper, digest: str) -> None:
-        """Keep the database of ``connection``, which has just been migrated, for ``digest``."""
+        """Keep the database of ``connection``, which has just been migrated, for ``digest``.
+
+        One that was loaded from a file is stored on the server only.
+        """
         copies = _copies(connection)
         if copies is None:
             self._tell(f"Image cache: there are no images of {connection.vendor} databases.")
             return
+        if digest not in self._not_on_server:
+            self._store_file(connection, copies, digest)
+        if copies.server_images is not None:
+            self._store_on_server(copies.server_images, digest)
+        connection.ensure_connection()
+
+    def _store_file(self, connection: BaseDatabaseWrapper, copies: Copies, digest: str) -> None:
         with tempfile.TemporaryDirectory(prefix="sanerunner-") as folder:
             image = Path(folder) / "image"
             try:
@@ -143,9 +158,6 @@ class ImageCache:
                 prune(self._folder, newest=NEWEST, days=DAYS)
             except (ImageError, OSError) as error:
                 self._tell(f"Image cache: no image was stored in {self._folder}: {_line(error)}.")
-        if copies.server_images is not None:
-            self._store_on_server(copies.server_images, digest)
-        connection.ensure_connection()
 
     def _file(self, connection: BaseDatabaseWrapper, digest: str) -> ImageFile:
         return image_file(self._folder, connection.vendor, digest)

@@ -42,6 +42,7 @@ class Made:
     migrated: bool = True
     document: dict[str, Any] | None = None  # to be stored with it
     image: str = ""  # the digest for which an image is to be stored
+    loaded: bool = False  # whether an image was loaded
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,11 @@ class DatabaseMaker:
     def _make_new(self, target: _Target, how: str, wanted: Fingerprint | None = None) -> Made:
         if self._keeping.keepdb and wanted is None:  # before: files may change meanwhile
             wanted = self._fingerprint(target.alias)
-        image = self._load_or_create(target.alias, False, wanted, lambda: self._mark(target))
+        image, loaded = self._load_or_create(
+            target.alias, False, wanted, lambda: self._mark(target)
+        )
         document = None if wanted is None else self._document(target, wanted)
-        return Made(how, document=document, image=image)
+        return Made(how, document=document, image=image, loaded=loaded)
 
     def _make_as_django(self, alias: str, reason: str = "", *, anew: bool) -> Made:
         keep = self._keeping.keepdb and not anew
@@ -210,8 +213,9 @@ class DatabaseMaker:
             self._told = True
             reason = reason or 'comparing it needs SANERUNNER["RESTORE"] = "rewind"'
             self._tell(alias, f"kept in Django's way, whatever it was made from: {reason}")
-        image = self._load_or_create(alias, keep)
-        return Made("rebuilt" if anew else "kept" if keep else "created", image=image)
+        image, loaded = self._load_or_create(alias, keep)
+        how = "rebuilt" if anew else "kept" if keep else "created"
+        return Made(how, image=image, loaded=loaded)
 
     def _load_or_create(
         self,
@@ -219,8 +223,10 @@ class DatabaseMaker:
         keep: bool,
         wanted: Fingerprint | None = None,
         on_created: Callable[[], None] = lambda: None,
-    ) -> str:
-        """Make a database from its image, else by migrating; return for what to store one then."""
+    ) -> tuple[str, bool]:
+        """Make a database from its image, else by migrating; return for what to store one then,
+        and whether one was loaded.
+        """
         images, connection = self._images, connections[alias]
         if (
             images is None
@@ -228,7 +234,7 @@ class DatabaseMaker:
             or not creates_as_django(connection)
         ):
             self._create(alias, keep, on_created=on_created)
-            return ""
+            return "", False
         digests = {each: self._fingerprint(each).digest for each in self._declared}
         if wanted is not None:
             digests[alias] = wanted.digest
@@ -244,7 +250,7 @@ class DatabaseMaker:
             return loaded
 
         self._create(alias, keep, on_created=on_created, load=load)
-        return "" if loaded else digest
+        return ("" if loaded and not images.lacks(digest) else digest), loaded
 
     # Parts of steps
 

@@ -65,6 +65,8 @@ class DatabaseOperations(abc.ABC):
     vendor: ClassVar[str]
     #: How the sessions that tests have used are made like new ones: by default, closed.
     renewal_class: ClassVar[type[SessionRenewal]] = SessionRenewal
+    #: Whether a database that is loaded from an image of this one can ``resume()`` its states.
+    images_hold_states: ClassVar[bool] = False
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection

@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..copies import Copies, ImageError, ServerImages
 from ..vendors import name_of
+from .schema import SCHEMA
 from .session import INSUFFICIENT_PRIVILEGE, close_django, sqlstate
 from .template import Templates, copy_attributes
 
@@ -70,7 +71,8 @@ class PostgreSQLCopies(Copies):
         return " STRATEGY FILE_COPY" if size >= _LARGE or fsync == "off" else " STRATEGY WAL_LOG"
 
     def write_image(self, path: Path) -> None:
-        self._run("pg_dump", "--format=custom", "--compress=1", f"--file={path}")
+        own = f"--exclude-schema={SCHEMA}"  # which counts in transactions of this server
+        self._run("pg_dump", "--format=custom", "--compress=1", own, f"--file={path}")
 
     def load_image(self, path: Path) -> None:
         # Django may have made the database from a template that has objects of its own.

@@ -37,6 +37,7 @@ class PostgreSQLOperations(DatabaseOperations):
 
     vendor: ClassVar[str] = "postgresql"
     renewal_class = PostgreSQLRenewal
+    images_hold_states = True  # those on the server
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
@@ -303,6 +304,9 @@ class PostgreSQLOperations(DatabaseOperations):
         """Store a document; where the role may make no schema, for this process only."""
         self._document = json.dumps(document)
         self._store.write_document(self._document)
+        self._save_layout()
+
+    def _save_layout(self) -> None:
         if self._layout is not None:
             self._store.save_layout(self._layout, self._sessions.reader)
 
@@ -344,6 +348,7 @@ class PostgreSQLOperations(DatabaseOperations):
     @contextmanager
     def cloning(self) -> Iterator[Callable[[str], None]]:
         """A database can be a template only while there is no session to it."""
+        self._save_layout()
         self._sessions.close()
         try:
             with super().cloning() as clone:

@@ -20,6 +20,9 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()),
 # A state that is so many transactions behind cannot be told from one that is ahead.
 _MAX_AGE = 1 << 30
 
+#: To be raised whenever states are stored in another way.
+_FORMAT = 2
+
 _NOT_OURS = (UNDEFINED_TABLE, INSUFFICIENT_PRIVILEGE)  # which is another role's
 
 _CHUNK = 500  # parts of one statement; each locks a relation until its end
@@ -168,6 +171,7 @@ class Store:
             self.remove(state.name)
             return
         body = {
+            "format": _FORMAT,
             "cluster": self.cluster[0],
             "xid": state.xid,
             "schema": state.layout.digest,
@@ -207,8 +211,8 @@ class Store:
 
     def load(self, name: str) -> dict[str, Any] | None:
         """Return what ``save()`` stored, None if nothing."""
-        body = self._read("state", name)
-        return None if body is None else json.loads(body)
+        body = json.loads(self._read("state", name) or "{}")
+        return body if body.get("format") == _FORMAT else None
 
     def counts_from(self, body: dict[str, Any]) -> bool:
         """Whether transactions are counted as they were when a state was stored."""
