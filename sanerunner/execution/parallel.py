@@ -162,12 +162,18 @@ class ParallelExecutor:
                 worker.dismiss()
             while self._crew and (left := deadline - time.monotonic()) > 0:
                 self._crew.wait(left)
-            self._background.close()
         finally:
             if self._checks is not None:
                 self._checks.end()
             unittest.removeResult(self)  # type: ignore[arg-type]
+            self._background.mute()
             self._crew.close()
+
+    def release(self) -> None:
+        """Wait for databases that are being made for a stage which did not run; drop all."""
+        try:
+            self._background.close()
+        finally:
             self._databases.drop_all()
 
     def stop(self) -> None:
