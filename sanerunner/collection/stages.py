@@ -6,11 +6,12 @@ import unittest
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..events import Kind, TestInfo
 from ..parsing import StageDefinition
 from .describing import Describer
-from .kinds import classify, databases_of
+from .kinds import classify, databases_of, has_own_attributes
 
 
 class PlannedTest:
@@ -68,9 +69,9 @@ class PlannedStage:
         """Whether it has tests that commit."""
         return any(planned.info.kind not in _ROLLED_BACK for planned in self.tests)
 
-    def add(self, test: unittest.TestCase, info: TestInfo) -> None:
+    def add(self, test: unittest.TestCase, info: TestInfo, aliases: frozenset[str]) -> None:
+        """Add a test that declares the databases ``aliases``."""
         self.tests.append(PlannedTest(test, info))
-        aliases = databases_of(test)
         if aliases:
             serialize = bool(getattr(test, "serialized_rollback", False))
             for alias in aliases:
@@ -129,8 +130,16 @@ def make_plan(tests: Iterable[unittest.TestCase], definitions: Sequence[StageDef
         kind: stage for stage in stages for kind in stage.definition.kinds
     }
     describe = Describer()
+    of_class: dict[type, tuple[Kind, frozenset[str]]] = {}  # the same for most of its tests
     for test in tests:
-        kind = classify(test)
+        test_class: Any = type(test)
+        own = has_own_attributes(test)
+        known = None if own else of_class.get(test_class)
+        if known is None:
+            known = classify(test), databases_of(test)
+            if not own:
+                of_class[test_class] = known
+        kind, aliases = known
         stage = by_kind[kind]
-        stage.add(test, describe(test, kind, stage.name))
+        stage.add(test, describe(test, kind, stage.name), aliases)
     return Plan([stage for stage in stages if stage.tests])

@@ -88,7 +88,10 @@ class Retries:
     def take(self, event: Event, *, final: bool = False) -> None:
         """Pass ``event`` on as it is, or as what it is in truth; ``final`` allows no retry."""
         if isinstance(event, TestFinished):
-            self._judge(event, final)
+            if event.outcome.is_bad or self._failed:
+                self._judge(event, final)
+            else:
+                self._emit(event)
         elif isinstance(event, FixtureFailed):
             self._take_fixture(event)
         else:
