@@ -162,7 +162,7 @@ class PluginManager:
         self._class_pairs: Pairs = []
 
     def _pairs_for(self, test: unittest.TestCase) -> Pairs:
-        """Return the hooks around ``test``: without those that look for what it has not."""
+        """Return the hooks around ``test``."""
         if type(test) is not self._class:
             test_class = self._class = type(test)
             self._class_pairs = [
@@ -218,8 +218,16 @@ class PluginManager:
 
         Where a set-up raises, what was set up before it is torn down again.
         """
+        return self._set_up(self._scopes[scope], arguments)
+
+    def set_up_test(self, test: unittest.TestCase) -> Sequence[Hook]:
+        """The same for ``test_setup`` of those plugins that look for something the test has."""
+        pairs = self._pairs_for(test)
+        return self._set_up(pairs, {"test": test}) if pairs else ()
+
+    @staticmethod
+    def _set_up(pairs: Pairs, arguments: dict[str, Any]) -> list[Hook]:
         teardowns: list[Hook] = []
-        pairs = self._pairs_for(arguments["test"]) if scope == "test" else self._scopes[scope]
         try:
             for setup, teardown in pairs:
                 if setup is not None:

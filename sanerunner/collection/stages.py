@@ -17,11 +17,12 @@ from .kinds import classify, databases_of, has_own_attributes
 class PlannedTest:
     """A collected test, with what is known of it before it runs."""
 
-    __slots__ = ("_origin", "info", "test")
+    __slots__ = ("_origin", "has_own", "info", "test")
 
-    def __init__(self, test: unittest.TestCase, info: TestInfo) -> None:
+    def __init__(self, test: unittest.TestCase, info: TestInfo, *, has_own: bool) -> None:
         self.test: unittest.TestCase | None = test
         self.info = info
+        self.has_own = has_own  # attributes, besides those of its class
         self._origin: tuple[type[unittest.TestCase], str] | None = None
 
     def take(self) -> unittest.TestCase:
@@ -69,9 +70,10 @@ class PlannedStage:
         """Whether it has tests that commit."""
         return any(planned.info.kind not in _ROLLED_BACK for planned in self.tests)
 
-    def add(self, test: unittest.TestCase, info: TestInfo, aliases: frozenset[str]) -> None:
+    def add(self, planned: PlannedTest, aliases: frozenset[str]) -> None:
         """Add a test that declares the databases ``aliases``."""
-        self.tests.append(PlannedTest(test, info))
+        test = planned.test
+        self.tests.append(planned)
         if aliases:
             serialize = bool(getattr(test, "serialized_rollback", False))
             for alias in aliases:
@@ -141,5 +143,6 @@ def make_plan(tests: Iterable[unittest.TestCase], definitions: Sequence[StageDef
                 of_class[test_class] = known
         kind, aliases = known
         stage = by_kind[kind]
-        stage.add(test, describe(test, kind, stage.name), aliases)
+        info = describe(test, kind, stage.name)
+        stage.add(PlannedTest(test, info, has_own=own), aliases)
     return Plan([stage for stage in stages if stage.tests])
