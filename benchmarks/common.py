@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,13 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "real.s
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 """
 
+ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "PATH": "/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+    "DJANGO_SETTINGS_MODULE": "settings",
+}
+
 STOCK = "--testrunner=django.test.runner.DiscoverRunner"
 SANE = "--testrunner=sanerunner.SaneRunner"
 
@@ -51,25 +59,62 @@ def manage(folder: Path, *arguments: str) -> Callable[[], float]:
     return python(folder, "manage.py", *arguments)
 
 
-def python(folder: Path, *arguments: str) -> Callable[[], float]:
-    """The same for any arguments of the interpreter."""
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "PATH": "/usr/bin:/bin",
-        "PYTHONHASHSEED": "0",
-        "DJANGO_SETTINGS_MODULE": "settings",
-    }
+def cpu_time(run: Callable[[], float]) -> Callable[[], tuple[float, float]]:
+    """Return a function: -> seconds of wall and of CPU time, user and system, of the processes
+    that ``run()`` starts and of those that they start.
+    """
+
+    def both() -> tuple[float, float]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall = run()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        return wall, user + system
+
+    return both
+
+
+def shows(folder: Path, text: str, *arguments: str) -> Callable[[], float]:
+    """Return a function that runs ``manage.py``: -> seconds until ``text`` is in its output.
+
+    It waits for the end, whatever the exit status.
+    """
+
+    def run() -> float:
+        started, seconds, seen = time.perf_counter(), None, b""
+        with subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+        ) as process:
+            assert process.stdout is not None
+            while chunk := process.stdout.read(10_000):
+                seen += chunk
+                if seconds is None and text.encode() in seen:
+                    seconds = time.perf_counter() - started
+        if seconds is None:
+            raise SystemExit(f"{arguments} did not show {text!r}:\n{seen.decode()}")
+        return seconds
+
+    return run
+
+
+def python(folder: Path, *arguments: str, fails: bool = False) -> Callable[[], float]:
+    """As ``manage()``, for any arguments of the interpreter; ``fails``: exit status 1 is right."""
 
     def run() -> float:
         started = time.perf_counter()
         completed = subprocess.run(
             [sys.executable, *arguments],
             cwd=folder,
-            env=environment,
+            env=ENVIRONMENT,
             capture_output=True,
             text=True,
         )
-        if completed.returncode:
+        if completed.returncode != fails:
             raise SystemExit(f"{arguments} failed:\n{completed.stdout}\n{completed.stderr}")
         return time.perf_counter() - started
 

@@ -18,7 +18,7 @@ def check_setting(
     # Not above: the app stands in INSTALLED_APPS of sites, which need no test machinery.
     from . import conf
     from .exceptions import UsageError
-    from .plugins import load_plugins
+    from .pluginloading import load_plugins
 
     found: list[checks.CheckMessage] = [
         checks.Error(problem, id="sanerunner.E001") for problem in conf.problems()

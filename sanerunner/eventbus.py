@@ -27,6 +27,10 @@ class EventBus:
         self._subscribers.append((subscriber, wanted))
         self._routes.clear()
 
+    def wants(self, kind: type[Event]) -> bool:
+        """Whether any subscriber wants events of this type."""
+        return bool(self._route(kind))
+
     def emit(self, event: Event) -> None:
         route = self._routes.get(type(event))
         for subscriber in self._route(type(event)) if route is None else route:

@@ -40,13 +40,11 @@ class Outcome(str, enum.Enum):
     __str__ = str.__str__
     __hash__ = str.__hash__  # that of Enum is a function in Python, and slow
 
-    @property
-    def is_bad(self) -> bool:
-        """Whether this outcome makes the stage, and so the run, fail."""
-        return self in _BAD_OUTCOMES
+    #: Whether this outcome makes the stage, and so the run, fail.
+    is_bad: bool
 
-
-_BAD_OUTCOMES = frozenset({Outcome.FAILED, Outcome.ERRORED, Outcome.UNEXPECTED_SUCCESS})
+    def __init__(self, value: str) -> None:
+        self.is_bad = value in ("failed", "errored", "unexpected success")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.utils.module_loading import import_string
-
 from .events import Event, TestFinished
-from .exceptions import UsageError, unknown
 
 if TYPE_CHECKING:
     from .conf import Config
     from .reporting.summary import Summary
 
 Hook = Callable[..., Any]  # only should_retry returns something
-Pairs = list[tuple[Hook | None, Hook | None]]  # of set-up and tear-down
+Pair = tuple[Hook | None, Hook | None]  # of set-up and tear-down
+Pairs = list[Pair]
 SCOPES = ("worker", "stage", "class", "test")
 
 
@@ -105,66 +103,6 @@ def _hooks_of(base: type) -> dict[str, inspect.Signature]:
 HOOKS = _hooks_of(Plugin)
 
 
-def load_plugins(paths: Iterable[str]) -> list[Plugin]:
-    """Import and instantiate the plugins named by dotted path.
-
-    Raises UsageError, naming the plugin, for a path that cannot be imported, a class that is no
-    Plugin, and a hook with a wrong name or signature.
-    """
-    return [_load(path) for path in paths]
-
-
-def _load(path: str) -> Plugin:
-    try:
-        plugin_class = import_string(path)
-    except Exception as error:
-        what = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-        raise UsageError(f'SANERUNNER["PLUGINS"]: {path!r} cannot be imported: {what}') from error
-    if not (isinstance(plugin_class, type) and issubclass(plugin_class, Plugin)):
-        raise UsageError(
-            f'SANERUNNER["PLUGINS"]: {path!r} is not a subclass of sanerunner.Plugin.'
-        )
-    validate(plugin_class, path)
-    try:
-        return plugin_class()
-    except Exception as error:
-        raise UsageError(
-            f'SANERUNNER["PLUGINS"]: {path}() raised {type(error).__name__}: {error}'
-        ) from error
-
-
-def validate(plugin_class: type[Plugin], path: str) -> None:
-    """Raise UsageError where a method is no hook or takes arguments that its hook has not."""
-    for base in plugin_class.__mro__:
-        if base in (Plugin, object):
-            continue
-        for name, member in vars(base).items():
-            if name in HOOKS:
-                _validate_hook(path, name, member)
-            elif inspect.isfunction(member) and not name.startswith("_"):
-                raise UsageError(f"{path}: {unknown('hook', name, HOOKS)}.")
-
-
-def _validate_hook(path: str, name: str, member: Any) -> None:
-    allowed = [parameter for parameter in HOOKS[name].parameters if parameter != "self"]
-    plain = inspect.isfunction(member) and not inspect.iscoroutinefunction(member)
-    given = list(inspect.signature(member).parameters.values()) if plain else []
-    if not given:
-        wanted = ", ".join(["self", *allowed])
-        raise UsageError(f"{path}.{name}() must be a plain method: def {name}({wanted}).")
-    for parameter in given[1:]:
-        optional = parameter.default is not parameter.empty or parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        )
-        by_place = parameter.kind is parameter.POSITIONAL_ONLY
-        if by_place or (parameter.name not in allowed and not optional):
-            raise UsageError(
-                f"{path}.{name}() takes {parameter.name!r}, but the hook is "
-                f"{name}({', '.join(allowed)})."
-            )
-
-
 def _adapted(plugin: Plugin, name: str) -> Hook | None:
     """The plugin's hook as a callable that takes all arguments; None where it has none."""
     if getattr(type(plugin), name) is getattr(Plugin, name):
@@ -178,6 +116,10 @@ def _adapted(plugin: Plugin, name: str) -> Hook | None:
         return member(**{key: value for key, value in arguments.items() if key in parameters})
 
     return member if parameters.keys() >= HOOKS[name].parameters.keys() - {"self"} else hook
+
+
+def _pair(plugin: Plugin, scope: str) -> Pair:
+    return _adapted(plugin, f"{scope}_setup"), _adapted(plugin, f"{scope}_teardown")
 
 
 def _concerns(plugin: Plugin, test_class: type) -> bool:
@@ -209,24 +151,23 @@ class PluginManager:
             name: [hook for plugin in plugins if (hook := _adapted(plugin, name))]
             for name in HOOKS
         }
-        self._scopes = {scope: self._pairs(scope, self.plugins) for scope in SCOPES}
+        self._scopes = {
+            scope: [pair for plugin in plugins if any(pair := _pair(plugin, scope))]
+            for scope in SCOPES
+        }
+        self._test_pairs = [
+            (plugin, pair) for plugin in plugins if any(pair := _pair(plugin, "test"))
+        ]
         self._class: type | None = None  # whose tests get the hooks in the next attribute
         self._class_pairs: Pairs = []
 
-    @staticmethod
-    def _pairs(scope: str, plugins: Iterable[Plugin]) -> Pairs:
-        pairs = [
-            (_adapted(plugin, f"{scope}_setup"), _adapted(plugin, f"{scope}_teardown"))
-            for plugin in plugins
-        ]
-        return [pair for pair in pairs if any(pair)]
-
     def _pairs_for(self, test: unittest.TestCase) -> Pairs:
-        """Return the hooks around ``test``: without those that look for what it has not."""
+        """Return the hooks around ``test``."""
         if type(test) is not self._class:
             test_class = self._class = type(test)
-            concerned = [plugin for plugin in self.plugins if _concerns(plugin, test_class)]
-            self._class_pairs = self._pairs("test", concerned)
+            self._class_pairs = [
+                pair for plugin, pair in self._test_pairs if _concerns(plugin, test_class)
+            ]
         method = getattr(test, getattr(test, "_testMethodName", ""), None)
         own = getattr(method, "__dict__", None)  # attributes of the method
         return self._scopes["test"] if own else self._class_pairs
@@ -277,8 +218,16 @@ class PluginManager:
 
         Where a set-up raises, what was set up before it is torn down again.
         """
+        return self._set_up(self._scopes[scope], arguments)
+
+    def set_up_test(self, test: unittest.TestCase) -> Sequence[Hook]:
+        """The same for ``test_setup`` of those plugins that look for something the test has."""
+        pairs = self._pairs_for(test)
+        return self._set_up(pairs, {"test": test}) if pairs else ()
+
+    @staticmethod
+    def _set_up(pairs: Pairs, arguments: dict[str, Any]) -> list[Hook]:
         teardowns: list[Hook] = []
-        pairs = self._pairs_for(arguments["test"]) if scope == "test" else self._scopes[scope]
         try:
             for setup, teardown in pairs:
                 if setup is not None:

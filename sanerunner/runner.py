@@ -41,7 +41,8 @@ from .execution.session import Session, Workers
 from .execution.systemchecks import CheckResult, SystemChecks
 from .execution.worker import Parts
 from .parallelism import Parallelism, examine_apart, recipe_for, worker_parts
-from .plugins import PluginManager, load_plugins
+from .pluginloading import load_plugins
+from .plugins import PluginManager
 from .reporting.history import History
 from .reporting.reporters import Reporters
 

@@ -24,6 +24,7 @@ LAYERS = (
     ("collection",),
     ("databases", "servers", "reporting"),
     ("cases",),
+    ("pluginloading",),
     ("plugins",),
     ("conf",),
     ("options",),

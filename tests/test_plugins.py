@@ -11,14 +11,13 @@ from sanerunner import Plugin
 from sanerunner.eventbus import EventBus
 from sanerunner.events import Outcome, RunFinished
 from sanerunner.exceptions import UsageError
+from sanerunner.pluginloading import load_plugins, validate
 from sanerunner.plugins import (
     HOOKS,
     SCOPES,
     PluginManager,
-    load_plugins,
     missing_plugins,
     missing_reason,
-    validate,
 )
 
 from .support.projects import inner_project

@@ -22,7 +22,9 @@ class Ids:
         self._seen: dict[str, int] = {}
 
     def __call__(self, test: unittest.TestCase) -> str:
-        test_id = test.id()
+        return self.unique(test.id())
+
+    def unique(self, test_id: str) -> str:
         seen = self._seen.get(test_id, 0) + 1
         self._seen[test_id] = seen
         return test_id if seen == 1 else f"{test_id}[{seen}]"
@@ -40,6 +42,9 @@ class Describer:
         self._id_of = Ids()
 
     def __call__(self, test: unittest.TestCase, kind: Kind, stage: str) -> TestInfo:
+        test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
+        if _has_usual_names(test_class):
+            return self._usual(test, dotted_name(test_class), kind, stage)
         test_id = self._id_of(test)
         class_name, method_name = _names(test)
         file, line = _location(test)
@@ -55,6 +60,38 @@ class Describer:
             _description(test),
             _label(test, test_id, class_name),
         )
+
+    def _usual(self, test: unittest.TestCase, class_name: str, kind: Kind, stage: str) -> TestInfo:
+        """The same for a test whose names are made by unittest, which are almost all."""
+        method_name = test._testMethodName
+        name = f"{class_name}.{method_name}"
+        test_id = self._id_of.unique(name)
+        doc = test._testMethodDoc
+        file, line = _method_location(test)
+        return TestInfo(
+            test_id,
+            class_name,
+            method_name,
+            kind.value,
+            stage,
+            file,
+            line,
+            str(test),
+            doc.strip().split("\n")[0].strip() if doc else "",
+            name if test_id is name else "",
+        )
+
+
+@cache
+def _has_usual_names(test_class: type[unittest.TestCase]) -> bool:
+    """Whether the names of its tests are those of unittest, and lead to them."""
+    usual = unittest.TestCase
+    return (
+        test_class.id is usual.id
+        and test_class.shortDescription is usual.shortDescription
+        and test_class.__module__ != "unittest.loader"
+        and "<locals>" not in test_class.__qualname__
+    )
 
 
 def _dotted_name(test_class: type) -> str:
@@ -107,6 +144,10 @@ def _location(test: unittest.TestCase) -> tuple[str, int]:
     doctest = getattr(test, "_dt_test", None)
     if doctest is not None:
         return _relative(doctest.filename or ""), (doctest.lineno or 0) + 1
+    return _method_location(test)
+
+
+def _method_location(test: unittest.TestCase) -> tuple[str, int]:
     test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
     class_file = _class_file(test_class)
     code = _code_of(test_method(test))

@@ -46,6 +46,11 @@ def test_method(test: unittest.TestCase) -> Any:
     return getattr(test, getattr(test, "_testMethodName", ""), None)
 
 
+def has_own_attributes(test: unittest.TestCase) -> bool:
+    """Whether ``test`` may be of another kind, or declare other databases, than its class."""
+    return bool(getattr(test_method(test), "__dict__", None)) or "databases" in vars(test)
+
+
 def attribute(test: unittest.TestCase, name: str, default: Any = None) -> Any:
     """Return a behavior attribute of ``test``: its method's, else its class's."""
     method = test_method(test)

@@ -6,21 +6,23 @@ import unittest
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..events import Kind, TestInfo
 from ..parsing import StageDefinition
 from .describing import Describer
-from .kinds import classify, databases_of
+from .kinds import classify, databases_of, has_own_attributes
 
 
 class PlannedTest:
     """A collected test, with what is known of it before it runs."""
 
-    __slots__ = ("_origin", "info", "test")
+    __slots__ = ("_origin", "has_own", "info", "test")
 
-    def __init__(self, test: unittest.TestCase, info: TestInfo) -> None:
+    def __init__(self, test: unittest.TestCase, info: TestInfo, *, has_own: bool) -> None:
         self.test: unittest.TestCase | None = test
         self.info = info
+        self.has_own = has_own  # attributes, besides those of its class
         self._origin: tuple[type[unittest.TestCase], str] | None = None
 
     def take(self) -> unittest.TestCase:
@@ -68,9 +70,10 @@ class PlannedStage:
         """Whether it has tests that commit."""
         return any(planned.info.kind not in _ROLLED_BACK for planned in self.tests)
 
-    def add(self, test: unittest.TestCase, info: TestInfo) -> None:
-        self.tests.append(PlannedTest(test, info))
-        aliases = databases_of(test)
+    def add(self, planned: PlannedTest, aliases: frozenset[str]) -> None:
+        """Add a test that declares the databases ``aliases``."""
+        test = planned.test
+        self.tests.append(planned)
         if aliases:
             serialize = bool(getattr(test, "serialized_rollback", False))
             for alias in aliases:
@@ -129,8 +132,17 @@ def make_plan(tests: Iterable[unittest.TestCase], definitions: Sequence[StageDef
         kind: stage for stage in stages for kind in stage.definition.kinds
     }
     describe = Describer()
+    of_class: dict[type, tuple[Kind, frozenset[str]]] = {}  # the same for most of its tests
     for test in tests:
-        kind = classify(test)
+        test_class: Any = type(test)
+        own = has_own_attributes(test)
+        known = None if own else of_class.get(test_class)
+        if known is None:
+            known = classify(test), databases_of(test)
+            if not own:
+                of_class[test_class] = known
+        kind, aliases = known
         stage = by_kind[kind]
-        stage.add(test, describe(test, kind, stage.name))
+        info = describe(test, kind, stage.name)
+        stage.add(PlannedTest(test, info, has_own=own), aliases)
     return Plan([stage for stage in stages if stage.tests])

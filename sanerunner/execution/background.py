@@ -36,9 +36,11 @@ class Background:
         self._failed: dict[str, BaseException] = {}
         self._stage = ""
         self._ended = False
+        self._closed = False
         self._for_owner: list[Callable[[], object]] = []
         self._thread: threading.Thread | None = None
         self._loan: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
+        self._telling = threading.Lock()
         self.notify: Callable[[], None] = lambda: None
 
     @property
@@ -75,8 +77,10 @@ class Background:
             self._loan.__exit__(None, None, None)
             if self._stage not in self._failed:
                 self._done.add(self._stage)
-            while self._for_owner:
-                self._for_owner.pop(0)()
+            said, self._for_owner = self._for_owner, []
+            if not self._closed:
+                for call in said:
+                    call()
 
     def look(self) -> None:
         """To be called after ``notify()``: a job that has ended is taken note of."""
@@ -101,8 +105,14 @@ class Background:
         if not self.is_done(stage):
             raise next(iter(self._failed.values()))
 
+    def mute(self) -> None:
+        """Notify nobody from now on."""
+        with self._telling:
+            self.notify = lambda: None
+
     def close(self) -> None:
-        """Begin no further job, and wait for the one that is running."""
+        """Begin no further job, and wait for the one that is running; nobody hears of it."""
+        self._closed = True
         self._waiting.clear()
         self.settle()
 
@@ -114,4 +124,5 @@ class Background:
             self._failed[self._stage] = error
         finally:
             self._ended = True
-            self.notify()
+            with self._telling:
+                self.notify()

@@ -60,6 +60,7 @@ class CapturingStream(io.TextIOBase):
         self.stream = stream
         self.passthrough = passthrough
         self.kept: CappedText | None = CappedText(limit)
+        self.written = False  # since the last take()
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
@@ -68,10 +69,12 @@ class CapturingStream(io.TextIOBase):
             self.stream.write(text)
         if self.kept is not None:
             self.kept.add(text)
+            self.written = True
         return len(text)
 
     def take(self) -> str:
         """Return what was kept since the last call."""
+        self.written = False
         return "" if self.kept is None else self.kept.take()
 
     def flush(self) -> None:
@@ -122,6 +125,7 @@ class CapturingBuffer(io.BufferedIOBase):
         if self._owner.kept is not None:
             encoding = self._owner.encoding or "utf-8"
             self._owner.kept.add(bytes(data).decode(encoding, "backslashreplace"))
+            self._owner.written = True
         return len(data)
 
     def flush(self) -> None:
@@ -171,4 +175,6 @@ class OutputCapture:
         if self._streams is None:
             return "", ""
         stdout, stderr = self._streams
+        if not (stdout.written or stderr.written):
+            return "", ""
         return stdout.take(), stderr.take()

@@ -31,7 +31,12 @@ class Executor(Protocol):
         """
 
     def finish(self) -> None:
-        """Release what ``start`` took; called once, after the last stage."""
+        """End what runs tests; called once, after the last stage. No event comes later."""
+
+    def release(self) -> None:
+        """Release what ``start`` took, and wait for what cannot be ended; called once, when the
+        reports are complete.
+        """
 
     @property
     def stopped_by(self) -> str:
@@ -90,6 +95,9 @@ class SerialExecutor:
 
     def finish(self) -> None:
         tear_down(self._teardowns, worker=0)
+
+    def release(self) -> None:
+        """Nothing is left."""
 
     @property
     def stopped_by(self) -> str:

@@ -16,7 +16,7 @@ class Intake:
 
     ``end_test(worker, place)`` is called for each test that has a verdict, ``stop(because)``
     after an error that makes further tests meaningless. ``show`` is handed what tests have
-    printed.
+    printed. ``tells_starts``: whether to tell that a test has begun.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class Intake:
         show: Callable[[str, str], None],
         end_test: Callable[[WorkerProcess, int], None],
         stop: Callable[[str], None],
+        tells_starts: bool = True,
     ) -> None:
         self._codec = EventCodec(tests)
         self._agenda = agenda
@@ -35,14 +36,20 @@ class Intake:
         self._show = show
         self._end_test = end_test
         self._stop = stop
+        self._tells_starts = tells_starts
 
     def take(self, worker: WorkerProcess, data: Message) -> None:
+        if data[0] == "TestStarted":
+            worker.begin(data[1])
+            if not self._tells_starts:
+                return
         event = self._codec.decode(data)
         if isinstance(event, TestFinished):
             self._end_test(worker, data[1])
-        elif data[0] == "TestStarted":
-            worker.begin(data[1])
-        self._agenda.tell(worker, lambda: self._pass_on(event))
+        if worker.ahead:
+            self._agenda.tell(worker, lambda: self._pass_on(event))
+        else:
+            self._pass_on(event)
 
     def _pass_on(self, event: Event) -> None:
         """Emit what a worker has reported, and draw the consequences."""
@@ -54,7 +61,8 @@ class Intake:
         elif isinstance(event, FixtureFailed):
             failures = (event.failure,)
         self._emit(event)
-        self._stop_for(failures)
+        if failures:
+            self._stop_for(failures)
 
     def _stop_for(self, failures: tuple[Failure, ...]) -> None:
         """Stop after an error that makes further tests meaningless, as a serial run does."""

@@ -47,7 +47,8 @@ def _stand_in(test_id: str, failed: dict[str, PlannedTest]) -> PlannedTest | Non
         if f".{name}." in f".{test_id}":  # what labels name is known by its last part only
             original: Any = planned.test
             test = type(original)(original._testMethodName, original._exception)
-            return PlannedTest(test, replace(planned.info, id=test_id))
+            info = replace(planned.info, id=test_id)
+            return PlannedTest(test, info, has_own=planned.has_own)
     return None
 
 

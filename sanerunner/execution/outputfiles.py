@@ -44,7 +44,7 @@ class FileCapture(OutputCapture):
         return stdout, stderr
 
     def _take(self, fd: int) -> str:
-        if not os.fstat(fd).st_size:
+        if not os.lseek(fd, 0, os.SEEK_END):  # what is appended does not go by this
             return ""
         text = _read(fd, self._limit)
         os.ftruncate(fd, 0)  # what is written next is written to the beginning: O_APPEND

@@ -46,7 +46,7 @@ class ParallelExecutor:
 
     With ``speculate`` idle workers begin the next stage while the last tests of one are running;
     what they do is told when that stage begins. They stop if it will not, as a test has failed
-    and the run does not ``keep_going``.
+    and the run does not ``keep_going``. ``tells_starts``: emit that tests have begun.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class ParallelExecutor:
         checks: CheckProcess | None = None,
         speculate: bool = False,
         keep_going: bool = False,
+        tells_starts: bool = True,
     ) -> None:
         self._count = min(workers, plan.total)
         self._retries = retries
@@ -112,6 +113,7 @@ class ParallelExecutor:
             show=show,
             end_test=self._rescue.end_test,
             stop=self._stop,
+            tells_starts=tells_starts,
         )
         retries.on_stop = lambda: self._stop(retries.stopped_by)
 
@@ -162,12 +164,18 @@ class ParallelExecutor:
                 worker.dismiss()
             while self._crew and (left := deadline - time.monotonic()) > 0:
                 self._crew.wait(left)
-            self._background.close()
         finally:
             if self._checks is not None:
                 self._checks.end()
             unittest.removeResult(self)  # type: ignore[arg-type]
+            self._background.mute()
             self._crew.close()
+
+    def release(self) -> None:
+        """Wait for databases that are being made for a stage which did not run; drop all."""
+        try:
+            self._background.close()
+        finally:
             self._databases.drop_all()
 
     def stop(self) -> None:
@@ -253,8 +261,9 @@ class ParallelExecutor:
 
     def _take(self, worker: WorkerProcess, message: Message) -> None:
         name = message[0]
-        if name == "event":
-            self._intake.take(worker, message[1])
+        if name == "events":
+            for data in message[1:]:
+                self._intake.take(worker, data)
         elif name == "done":
             self._end_unit(worker)
             worker.idle()

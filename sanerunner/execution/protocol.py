@@ -129,6 +129,8 @@ def _values_of(data_type: type) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_OUTCOME_VALUES = {outcome: outcome.value for outcome in Outcome}
 _info_values = _values_of(TestInfo)
 _failure_values = _values_of(Failure)
 
@@ -155,22 +157,25 @@ def _decode_attempt(data: Message) -> Attempt:
 
 _CONVERTERS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "TestInfo": (EventCodec._encode_test, EventCodec._decode_test),
-    "Outcome": (lambda codec, outcome: outcome.value, lambda codec, value: Outcome(value)),
+    "Outcome": (
+        lambda codec, outcome: _OUTCOME_VALUES[outcome],
+        lambda codec, value: _OUTCOMES[value],
+    ),
     "Failure": (
         lambda codec, failure: _failure_values(failure),
         lambda codec, values: Failure(*values),
     ),
     "tuple[Failure, ...]": (
-        lambda codec, failures: tuple(map(_failure_values, failures)),
-        lambda codec, data: tuple(Failure(*values) for values in data),
+        lambda codec, failures: tuple(map(_failure_values, failures)) if failures else (),
+        lambda codec, data: tuple(Failure(*values) for values in data) if data else (),
     ),
     "Attempt": (
         lambda codec, attempt: _encode_attempt(attempt),
         lambda codec, data: _decode_attempt(data),
     ),
     "tuple[Attempt, ...]": (
-        lambda codec, attempts: tuple(map(_encode_attempt, attempts)),
-        lambda codec, data: tuple(map(_decode_attempt, data)),
+        lambda codec, attempts: tuple(map(_encode_attempt, attempts)) if attempts else (),
+        lambda codec, data: tuple(map(_decode_attempt, data)) if data else (),
     ),
     "Mapping[str, int]": (lambda codec, counts: dict(counts), lambda codec, counts: counts),
 }

@@ -57,6 +57,8 @@ class EventResult(unittest.TestResult):
         self._reason = ""
         self._blocked: dict[str, Failure | str] = {}
         self._started_at = self._clock = 0.0
+        #: Whether anybody wants to know that a test has begun.
+        self.tells_starts = True
 
     @property
     def current_test(self) -> str:
@@ -77,12 +79,17 @@ class EventResult(unittest.TestResult):
         """``planned`` runs now."""
         self._outcomes, self._failures, self._reason = [], [], ""
         self._planned = planned
-        self._capture.take()
+        self.drop_output()
         if self._queries is not None:
             self._queries.start()
-        self._emit(TestStarted(planned.info, self._worker))
+        if self.tells_starts:
+            self._emit(TestStarted(planned.info, self._worker))
         self._started_at = time.time()
         self._clock = time.monotonic()
+
+    def drop_output(self) -> None:
+        """What was printed before a test is not the test's."""
+        self._capture.take()
 
     def end(self, leaks: tuple[str, ...] = ()) -> None:
         """The test that was begun has ended: emit its verdict, and what it left changed."""
@@ -170,14 +177,17 @@ class EventResult(unittest.TestResult):
 
     def startTest(self, test: unittest.TestCase) -> None:
         self.testsRun += 1  # what it buffers in unittest is captured here
-        self._tell("startTest", test)
+        if self._companion is not None:
+            self._tell("startTest", test)
 
     def stopTest(self, test: unittest.TestCase) -> None:
-        self._tell("stopTest", test)
+        if self._companion is not None:
+            self._tell("stopTest", test)
 
     def addSuccess(self, test: unittest.TestCase) -> None:
         self._outcomes.append(Outcome.PASSED)
-        self._tell("addSuccess", test)
+        if self._companion is not None:
+            self._tell("addSuccess", test)
 
     def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:
         self._tell("addError", test, err)

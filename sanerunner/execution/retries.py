@@ -19,7 +19,7 @@ from ..events import (
     TestRetried,
 )
 from ..exceptions import RewindError
-from .units import retries_of
+from .units import asked, retries_of
 
 # After these no test is to run any more.
 _ENDS = frozenset({"KeyboardInterrupt", RewindError.__name__})
@@ -56,8 +56,8 @@ class Retries:
         #: The ids of tests that were to be retried and cannot be made anew.
         self.unusual: list[str] = []
         if retries is not None:
-            for planned in tests:
-                self._allow(planned, retries)
+            for planned, own in asked(tests, retries_of):
+                self._allow(planned, retries if own is None else own)
         self._failed: dict[str, tuple[TestInfo, list[Attempt]]] = {}  # those without a verdict
         self._due: defaultdict[int, list[PlannedTest]] = defaultdict(list)  # by worker
         self._set_ups: dict[tuple[int, str], FixtureFailed] = {}  # held back, by worker and name
@@ -73,10 +73,8 @@ class Retries:
         """Whether any test may run again."""
         return bool(self._planned)
 
-    def _allow(self, planned: PlannedTest, default: int) -> None:
+    def _allow(self, planned: PlannedTest, allowed: int) -> None:
         assert planned.test is not None
-        own = retries_of(planned.test)
-        allowed = default if own is None else own
         if not allowed or is_failed_import(planned.test):
             return
         if planned.info.id == planned.test.id() and can_be_made_anew(planned.test):
@@ -88,7 +86,10 @@ class Retries:
     def take(self, event: Event, *, final: bool = False) -> None:
         """Pass ``event`` on as it is, or as what it is in truth; ``final`` allows no retry."""
         if isinstance(event, TestFinished):
-            self._judge(event, final)
+            if event.outcome.is_bad or self._failed:
+                self._judge(event, final)
+            else:
+                self._emit(event)
         elif isinstance(event, FixtureFailed):
             self._take_fixture(event)
         else:

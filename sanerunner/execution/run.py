@@ -73,6 +73,12 @@ class TestRun:
             )
         )
         try:
+            self._run_stages(started)
+        finally:
+            self._executor.release()
+
+    def _run_stages(self, started: float) -> None:
+        try:
             self._executor.start()
             try:
                 for stage in self._plan.stages:

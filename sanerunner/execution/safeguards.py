@@ -93,7 +93,8 @@ class Alarm:
         self._timeout = timeout
         self._timeouts = timeouts
         self._emit = emit
-        self._limited = timeout is not None or bool(timeouts)
+        #: Whether there are any limits: then it has to get the events of the tests.
+        self.limited = timeout is not None or bool(timeouts)
         self._limit: float | None = None
         self._since = 0.0
         self._slow: tuple[str, int] = ("", 0)  # the test that was told of, and how often
@@ -103,7 +104,7 @@ class Alarm:
     @property
     def emit(self) -> Callable[[Event], None]:
         """What is to emit the events of the tests: where there are limits, they are watched."""
-        return self._watch if self._limited else self._emit
+        return self._watch if self.limited else self._emit
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, TestFinished):
@@ -123,18 +124,18 @@ class Alarm:
             return
         self._before = signal.signal(signal.SIGALRM, self._ring)
         self._begin(None)
-        if not self._limited:
+        if not self.limited:
             signal.setitimer(signal.ITIMER_REAL, SLOW_SECONDS, SLOW_SECONDS)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if self._limited:
+            if self.limited:
                 faulthandler.cancel_dump_traceback_later()
             signal.signal(signal.SIGALRM, self._before)
 
     def _begin(self, test: TestInfo | None) -> None:
-        if not self._limited:
+        if not self.limited:
             return
         self._since = time.monotonic()
         limit = self._timeout if test is None else self._timeouts.get(test.id, self._timeout)

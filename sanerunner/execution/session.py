@@ -14,7 +14,7 @@ from ..collection.stages import Plan, PlannedStage
 from ..compat import pdb
 from ..conf import Config
 from ..eventbus import EventBus
-from ..events import FixtureFailed, TestFinished
+from ..events import FixtureFailed, TestFinished, TestStarted
 from ..plugins import PluginManager
 from ..reporting.terminal import write_text
 from .background import Background
@@ -30,7 +30,7 @@ from .run import TestRun
 from .runresult import RunResult
 from .safeguards import Alarm
 from .sql import QueryLog
-from .units import timeout_of
+from .units import asked, timeout_of
 from .worker import WorkerFiles, WorkerOptions
 
 
@@ -177,6 +177,7 @@ class Session:
             checks=self._workers.checks,
             speculate=self._config.speculate and not self._plugins.has("stage"),
             keep_going=self._config.keep_going,
+            tells_starts=self._bus.wants(TestStarted),
             show=_show_nothing if self._arguments.get("buffer") else _show,
         )
 
@@ -196,6 +197,7 @@ class Session:
             on_failure=self._post_mortem if self._config.pdb else None,
         )
         alarm.running = result.running
+        result.tells_starts = alarm.limited or self._bus.wants(TestStarted)
         result.failfast = failfast
         result.tb_locals = bool(self._arguments.get("tb_locals"))
         unittest.registerResult(result)
@@ -213,8 +215,8 @@ class Session:
         """Return the time limits of tests that have their own, by their ids."""
         return {
             planned.info.id: seconds
-            for planned in self.plan
-            if planned.test is not None and (seconds := timeout_of(planned.test)) is not None
+            for planned, seconds in asked(self.plan, timeout_of)
+            if seconds is not None
         }
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> Any:

@@ -30,6 +30,7 @@ class FixtureSuite(unittest.TestSuite):
         super().__init__()
         self._plugins = plugins
         self._class_teardowns: list[Hook] = []
+        self._blocked = False  # the tests of the class, by a fixture that failed
 
     def run_planned(
         self,
@@ -73,9 +74,10 @@ class FixtureSuite(unittest.TestSuite):
             self._handleModuleFixture(test, state)
             self._handleClassSetUp(test, state)
             state._previousTestClass = test_class
-        if getattr(test_class, "_classSetupFailed", False) or getattr(
-            result, "_moduleSetUpFailed", False
-        ):
+            self._blocked = getattr(test_class, "_classSetupFailed", False) or getattr(
+                result, "_moduleSetUpFailed", False
+            )
+        if self._blocked:
             result.block(planned.info)
         else:
             self._run_test(test, planned, result)
@@ -104,7 +106,7 @@ class FixtureSuite(unittest.TestSuite):
     ) -> None:
         result.begin(planned)
         try:
-            teardowns = self._plugins.set_up("test", test=test)
+            teardowns = self._plugins.set_up_test(test)
         except unittest.SkipTest as skip:
             result.addSkip(test, str(skip))
         except PROBLEMS:

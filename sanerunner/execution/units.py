@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 import unittest
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from ..collection.describing import dotted_name
 from ..collection.kinds import (
     attribute,
     class_switches,
     databases_of,
-    is_failed_import,
     test_method,
 )
 from ..collection.stages import PlannedStage, PlannedTest
 from ..exceptions import UsageError
 from .scheduling import Unit
+
+Answer = TypeVar("Answer")
 
 # Where the class fixtures live that do nothing which tests could share.
 _STOCK_MODULES = frozenset({"unittest.case", "django.test.testcases", "sanerunner.cases"})
@@ -42,10 +43,8 @@ def make_units(
     """
     costs = _costs(stage, expected)
     grouped: dict[tuple[Any, ...], list[tuple[PlannedTest, float]]] = {}
-    for planned, cost in zip(stage.tests, costs, strict=True):
-        assert planned.test is not None
-        test_class: Any = type(planned.test)
-        key = (test_class, planned.info.class_name, *_asked_for(planned.test))
+    for (planned, wishes), cost in zip(asked(stage.tests, _asked_for), costs, strict=True):
+        key = (type(planned.test), planned.info.class_name, *wishes)
         grouped.setdefault(key, []).append((planned, cost))
     return [
         Unit(
@@ -61,17 +60,34 @@ def make_units(
     ]
 
 
+def asked(
+    tests: Iterable[PlannedTest], read: Callable[[unittest.TestCase], Answer]
+) -> Iterator[tuple[PlannedTest, Answer]]:
+    """Yield each test with what ``read(test)`` returns of its attributes. The tests of a class
+    whose methods have no attributes of their own are asked once.
+    """
+    answers: dict[type, Answer] = {}
+    for planned in tests:
+        assert planned.test is not None
+        test_class: Any = type(planned.test)
+        if planned.has_own:
+            answer = read(planned.test)
+        elif test_class in answers:
+            answer = answers[test_class]
+        else:
+            answer = answers[test_class] = read(planned.test)
+        yield planned, answer
+
+
 def timeouts(stage: PlannedStage, places: Mapping[str, int]) -> dict[int, float]:
     """Return the seconds after which tests are ended that say so with ``sane_timeout``, by
     their place; UsageError where it is no positive number.
     """
-    found = {}
-    for planned in stage.tests:
-        assert planned.test is not None
-        seconds = timeout_of(planned.test)
-        if seconds is not None:
-            found[places[planned.info.id]] = seconds
-    return found
+    return {
+        places[planned.info.id]: seconds
+        for planned, seconds in asked(stage.tests, timeout_of)
+        if seconds is not None
+    }
 
 
 def timeout_of(test: unittest.TestCase) -> float | None:
@@ -139,8 +155,6 @@ def _costs(stage: PlannedStage, expected: Callable[[str], float | None]) -> list
 
 def _databases(members: list[tuple[PlannedTest, float]]) -> frozenset[str]:
     found: set[str] = set()
-    for planned, _ in members:
-        assert planned.test is not None
-        if not is_failed_import(planned.test):
-            found |= databases_of(planned.test)
+    for _, aliases in asked((planned for planned, _ in members), databases_of):
+        found |= aliases
     return frozenset(found)

@@ -10,6 +10,7 @@ import faulthandler
 import os
 import signal
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from .protocol import EventCodec, Message
 from .results import EventResult
 from .sql import QueryLog
 from .suite import FixtureSuite
+
+LOOK_SECONDS = 0.01  # between two looks, of tests that are shorter, for what the coordinator says
 
 
 @dataclass(frozen=True)
@@ -143,26 +146,29 @@ class Worker:
 
     def _until_told(self, places: Sequence[int]) -> Iterator[PlannedTest]:
         """The tests, one by one, until the coordinator says "stop"."""
+        look_at = 0.0
         for place in places:
-            with self._receiving:
-                if self._channel.has_message():
-                    self._kept.append(self._channel.receive())
-            if any(message[0] == "stop" for message in self._kept):
-                self._result.stop()
-                break
+            if time.monotonic() >= look_at:
+                if self._is_told_to_stop():
+                    self._result.stop()
+                    break
+                look_at = time.monotonic() + LOOK_SECONDS
             yield self._tests[place]
         self._flush()  # fixtures come next, which may be the end of this process
+
+    def _is_told_to_stop(self) -> bool:
+        with self._receiving:
+            if self._channel.has_message():
+                self._kept.append(self._channel.receive())
+        return any(message[0] == "stop" for message in self._kept)
 
     def _emit(self, event: Event) -> None:
         """Send an event. A verdict is sent with the start of the next test of the unit: between
         them nothing runs that could end the process.
         """
-        message = ("event", self._codec.encode(event))
-        if isinstance(event, TestFinished) and not self._held:
-            self._held.append(message)
-        else:
-            self._channel.send(*self._held, message)
-            self._held.clear()
+        self._held.append(self._codec.encode(event))
+        if len(self._held) > 1 or not isinstance(event, TestFinished):
+            self._flush()
 
     def _hand_on(self, stdout: str, stderr: str) -> None:
         self._flush()
@@ -170,7 +176,7 @@ class Worker:
 
     def _flush(self) -> None:
         if self._held:
-            self._channel.send(*self._held)
+            self._channel.send(("events", *self._held))
             self._held.clear()
 
     def _request(self, alias: str) -> None:
@@ -192,11 +198,10 @@ class _WorkerResult(EventResult):
         super().begin_stage(stage)
         self._unit_begins = True
 
-    def begin(self, planned: PlannedTest) -> None:
+    def drop_output(self) -> None:
         if self._unit_begins:  # later on nothing runs between tests
             self._unit_begins = False
             self.hand_on_output()
-        super().begin(planned)
 
     def hand_on_output(self) -> None:
         stdout, stderr = self._capture.take()

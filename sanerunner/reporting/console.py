@@ -178,10 +178,11 @@ class Dots:
         self._in_line = False
 
     def handle_event(self, event: Event) -> None:
-        if isinstance(event, StageStarted):
+        if isinstance(event, TestFinished):
+            if event.outcome in _CHARACTERS:
+                self._show(_CHARACTERS[event.outcome], _STYLES[event.outcome])
+        elif isinstance(event, StageStarted):
             self._end_line()  # what the making of databases prints gets lines of its own
-        elif isinstance(event, TestFinished) and event.outcome in _CHARACTERS:
-            self._show(_CHARACTERS[event.outcome], _STYLES[event.outcome])
         elif isinstance(event, TestRetried):
             self._show("R", "caution")
         elif isinstance(event, FixtureFailed) and not event.before_tests:

@@ -18,11 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..events import Event, Outcome, RunFinished, TestFinished
+from ..events import Event, Outcome, RunFinished, TestFinished, TestInfo
 from ..exceptions import UsageError
 
 FILE_NAME = "history.sqlite3"
 _FORMAT = 1
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _WAIT = 10.0  # seconds, for another run that is writing
 _FORGET_AFTER = 90 * 86_400  # seconds, of classes that no run has seen
 
@@ -75,7 +76,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()  # a test may change the current directory
         self._shown = folder
-        self._found: dict[str, dict[str, Entry]] = defaultdict(dict)
+        self._found: list[tuple[TestInfo, float, Outcome]] = []
 
     def read(self) -> Recording:
         """Return what earlier runs have left; nothing where there was none."""
@@ -95,11 +96,7 @@ class History:
     def handle_event(self, event: Event) -> None:
         """Note a verdict; when the run has finished, store all."""
         if isinstance(event, TestFinished):
-            tests = self._found[event.test.class_name]
-            tests[_short(event.test.id, event.test.class_name)] = (
-                round(event.duration, 6),
-                event.outcome.value,
-            )
+            self._found.append((event.test, event.duration, event.outcome))
         elif isinstance(event, RunFinished) and self._found:
             self._store()
 
@@ -125,22 +122,34 @@ class History:
             connection.execute("BEGIN IMMEDIATE")
             known = dict(connection.execute("SELECT name, tests FROM class"))
             rows = []
-            for name, found in self._found.items():
+            for name, found in self._by_class().items():
                 tests = json.loads(known[name]) if name in known else {}
-                for test, (seconds, verdict) in found.items():
-                    before = tests.get(test)
-                    if verdict == Outcome.NOT_RUN.value:
-                        seconds = before[0] if before else 0.0
-                    elif before and before[0]:
-                        seconds = round((seconds + before[0]) / 2, 6)  # evens out chance
-                    tests[test] = [seconds, verdict]
-                rows.append((name, json.dumps(tests, separators=(",", ":")), now))
+                tests.update(_merged(tests, found))
+                rows.append((name, _compact(tests), now))
             connection.executemany("INSERT OR REPLACE INTO class VALUES (?, ?, ?)", rows)
             connection.execute("DELETE FROM class WHERE seen < ?", [now - _FORGET_AFTER])
             connection.execute("COMMIT")
 
+    def _by_class(self) -> dict[str, dict[str, Entry]]:
+        found: dict[str, dict[str, Entry]] = defaultdict(dict)
+        for test, seconds, outcome in self._found:
+            name = test.class_name
+            found[name][_short(test.id, name)] = (seconds, outcome.value)
+        return found
+
     def _say(self, what: str) -> None:
         sys.stderr.write(f"The history of test runs in {str(self._shown)!r} {what}.\n")
+
+
+def _merged(known: Mapping[str, Entry], found: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries of the tests ``found``, with what is ``known`` from earlier runs."""
+    for test, (seconds, verdict) in found.items():
+        before = known.get(test)
+        if verdict == Outcome.NOT_RUN.value:
+            seconds = before[0] if before else 0.0
+        elif before and before[0]:
+            seconds = (seconds + before[0]) / 2  # evens out chance
+        yield test, (round(seconds, 6), verdict)
 
 
 def _short(test_id: str, class_name: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 from xml.dom.minidom import Document
 
 from ..events import Event, FixtureFailed, Outcome, RunFinished, RunStarted, TestFinished
@@ -52,6 +52,14 @@ class JUnitReporter:
     local times read them. Each file is replaced whole or not at all: an ``OSError`` leaves the
     old one. The parameters' paths are taken from the directory that is current at the start.
     """
+
+    #: The types of events that it must get.
+    WANTED: ClassVar[tuple[type[Event], ...]] = (
+        RunStarted,
+        TestFinished,
+        FixtureFailed,
+        RunFinished,
+    )
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class Reporters:
             verbose=self._config.junit_verbose,
             output_limit=self._config.output_limit,
         )
-        self._bus.subscribe(reporter.handle_event)
+        self._bus.subscribe(reporter.handle_event, *JUnitReporter.WANTED)
 
     def suspend(self) -> None:
         """Leave the terminal to a debugger."""

@@ -132,6 +132,23 @@ class BackgroundTest(unittest.TestCase):
         background.advance()
         self.assertEqual(self.log, ["a"])
 
+    def test_nobody_hears_of_what_has_ended_after_the_run(self) -> None:
+        told: list[str] = []
+        may_end = threading.Event()
+
+        def work() -> None:
+            may_end.wait(60)
+            background.hand_over(lambda: told.append("ready"))
+
+        background = Background([("a", work)])
+        background.notify = lambda: told.append("notified")
+        background.advance()
+        background.mute()
+        may_end.set()
+        background.close()
+        self.assertTrue(background.is_done("a"))
+        self.assertEqual(told, [])
+
 
 class OverlapTest(unittest.TestCase):
     def project(
@@ -189,6 +206,19 @@ class OverlapTest(unittest.TestCase):
                 )
                 self.assertEqual(outcome.returncode, serial.returncode)
                 self.assertEqual(outcome.stderr.splitlines()[-1], serial.stderr.splitlines()[-1])
+                left = {path.name for path in project.folder.glob("made*")}
+                self.assertEqual(left, set())
+
+    def test_a_failure_is_told_while_they_are_made(self) -> None:
+        """The report is complete before the command ends, which has to wait for them."""
+        tests = TESTS.replace('wait_for("migrating")', 'wait_for("migrating"); self.fail("x")')
+        for arguments in ((), ("--failfast",)):
+            with self.subTest(arguments):
+                project = self.project(tests, meet="wait_for('junit.xml')")
+                outcome = project.test("--parallel=2", "--junit=junit.xml", *arguments)
+                self.assertEqual(outcome.returncode, 1, outcome.output)
+                self.assertEqual(project.verdicts()["test_c"], "skipped")
+                self.assertIn("FAILED (failures=1", outcome.stderr)
                 left = {path.name for path in project.folder.glob("made*")}
                 self.assertEqual(left, set())
 
