@@ -138,9 +138,8 @@ class Baselines:
         """Put a database back to *migrated*, as an earlier run has captured it; False if what
         was kept of that cannot be used.
         """
-        if not self._operations[alias].resume(MIGRATED):
+        if not self._operations[alias].restore(MIGRATED):
             return False
-        self._operations[alias].rewind(MIGRATED)
         self._use_resumed(alias)
         return True
 

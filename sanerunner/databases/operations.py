@@ -139,6 +139,15 @@ class DatabaseOperations(abc.ABC):
         Return False if it is not there or cannot be trusted any more.
         """
 
+    def restore(self, state: str) -> bool:
+        """Put the database back to a state that an earlier process has kept: ``resume()``, then
+        ``rewind()``. Return False, and change nothing, if it cannot be resumed.
+        """
+        resumed = self.resume(state)
+        if resumed:
+            self.rewind(state)
+        return resumed
+
     # Copies of the whole database
 
     def copies(self) -> Copies | None:

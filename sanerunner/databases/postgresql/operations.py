@@ -334,6 +334,15 @@ class PostgreSQLOperations(DatabaseOperations):
         self._resumed = True
         return True
 
+    def restore(self, state: str) -> bool:
+        """The schema, which has been read, is not read again."""
+        if not self.resume(state):
+            return False
+        assert self._engine is not None
+        self._engine.trust_schema()
+        self.rewind(state)
+        return True
+
     def _stored_layout(self) -> Layout | None:
         """Return the layout as an earlier run has stored it, if that is still so."""
         if self._states:
