@@ -196,3 +196,14 @@ def operations_for(connection: BaseDatabaseWrapper) -> DatabaseOperations | None
         return None
     operations: DatabaseOperations = import_string(path)(connection)
     return operations
+
+
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Drop what was made beside the database of ``connection`` to rewind it, by whomever; it is
+    about to be dropped itself.
+    """
+    operations = operations_for(connection)
+    if operations is not None:
+        operations.open()
+        operations.close()
+        operations.discard()
