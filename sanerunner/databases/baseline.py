@@ -71,8 +71,7 @@ class Baselines:
     def attach(self, alias: str, *, loaded: bool = False, changed: bool = False) -> None:
         """Take the present content of a database that has just been made as *migrated*.
 
-        ``loaded``: an image may have brought it along, and nothing has been written since, unless
-        it was ``changed``.
+        ``loaded``: an image may have brought it; ``changed``: something was written since.
         """
         known = alias in self._operations
         if not known and self._open(alias) is None:
@@ -83,11 +82,6 @@ class Baselines:
                 self._use_resumed(alias)
         if changed or not known:
             self._capture_migrated(alias)
-
-    def goes_into_images(self, alias: str) -> bool:
-        """Whether images of this database can have its baseline in them."""
-        operations = operations_for(connections[alias])
-        return operations is not None and operations.images_hold_states
 
     def _open(self, alias: str) -> DatabaseOperations | None:
         connection = connections[alias]
@@ -138,9 +132,8 @@ class Baselines:
         """Put a database back to *migrated*, as an earlier run has captured it; False if what
         was kept of that cannot be used.
         """
-        if not self._operations[alias].resume(MIGRATED):
+        if not self._operations[alias].restore(MIGRATED):
             return False
-        self._operations[alias].rewind(MIGRATED)
         self._use_resumed(alias)
         return True
 
@@ -200,7 +193,6 @@ class Baselines:
         return kept
 
     def covers(self, aliases: Iterable[str]) -> bool:
-        """Whether all of these databases can be rewound."""
         return all(alias in self._operations for alias in aliases)
 
     def holds(self, aliases: Iterable[str], state: str) -> bool:
@@ -306,14 +298,3 @@ class Baselines:
     def _watch(self, alias: str) -> None:
         if self._watched:
             self.contents.watch(alias, self._operations[alias])
-
-
-def discard(connection: BaseDatabaseWrapper) -> None:
-    """Drop what was made beside the database of ``connection`` to rewind it, by whomever; it is
-    about to be dropped itself.
-    """
-    operations = operations_for(connection)
-    if operations is not None:
-        operations.open()
-        operations.close()
-        operations.discard()

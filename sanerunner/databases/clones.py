@@ -20,11 +20,11 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..exceptions import RewindError, UnsafeDatabaseError
-from .baseline import MIGRATED, Baselines, discard
+from .baseline import MIGRATED, Baselines
 from .clone import Clone
 from .guard import ConnectionGuard
 from .layout import TestDatabase
-from .operations import DatabaseOperations, operations_for
+from .operations import DatabaseOperations, discard, operations_for
 from .sites import Site
 from .vendors import identity, in_memory, vendor_of
 

@@ -47,6 +47,8 @@ def stable_text(value: Any) -> str:
     its text in the active language, a function or class for its name, an object with
     ``deconstruct()`` (fields, indexes, constraints, expressions) for what that returns.
     """
+    if type(value) in _PLAIN:  # as most are; others may inherit from these
+        return repr(value)
     if isinstance(value, Enum):
         return f"{_name(type(value))}.{value.name}"
     if isinstance(value, _PLAIN):

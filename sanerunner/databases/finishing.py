@@ -11,6 +11,7 @@ from ..events import DatabaseReady
 from .baseline import MIGRATED, Baselines
 from .failures import explained
 from .making import DatabaseMaker, Made
+from .operations import operations_for
 
 
 class Finisher:
@@ -57,7 +58,8 @@ class Finisher:
         """Store an image, with the baseline where that is of use to whoever loads it."""
         if not made.image:
             return
-        if self._baselines is None or not self._baselines.goes_into_images(alias):
+        operations = operations_for(connections[alias])
+        if self._baselines is None or operations is None or not operations.images_hold_states:
             self._maker.store_image(alias, made)
             return
         self._baselines.attach(alias)

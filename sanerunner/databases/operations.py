@@ -139,6 +139,15 @@ class DatabaseOperations(abc.ABC):
         Return False if it is not there or cannot be trusted any more.
         """
 
+    def restore(self, state: str) -> bool:
+        """Put the database back to a state that an earlier process has kept: ``resume()``, then
+        ``rewind()``. Return False, and change nothing, if it cannot be resumed.
+        """
+        resumed = self.resume(state)
+        if resumed:
+            self.rewind(state)
+        return resumed
+
     # Copies of the whole database
 
     def copies(self) -> Copies | None:
@@ -187,3 +196,14 @@ def operations_for(connection: BaseDatabaseWrapper) -> DatabaseOperations | None
         return None
     operations: DatabaseOperations = import_string(path)(connection)
     return operations
+
+
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Drop what was made beside the database of ``connection`` to rewind it, by whomever; it is
+    about to be dropped itself.
+    """
+    operations = operations_for(connection)
+    if operations is not None:
+        operations.open()
+        operations.close()
+        operations.discard()

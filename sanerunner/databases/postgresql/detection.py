@@ -133,12 +133,12 @@ class Detector:
     def look(self, state: State, *, full: bool, before: Sequence[str] = ()) -> Findings:
         """Return what differs from ``state``; unless ``full``, of watched tables the marks only.
 
-        The statements ``before`` are executed first (not with the very first look); ``counts``
-        then says how many rows each has touched.
+        The statements ``before`` are executed first; ``counts`` then says how many rows each
+        has touched.
 
         Raises the driver's error where a table is locked or gone.
         """
-        if full and not self._glanced:
+        if full and not self._glanced and not before:
             self._glanced = True
             return self._glance(state)
         scan = self._scan(full=full)

@@ -107,12 +107,17 @@ class Engine:
         )
         self._repairer = Repairer(sessions.repairing, store, layout, replica=sessions.replica)
         self._checked = False  # whether all was looked at, and changes are noted since
+        self._trusted = False
         self._stamped = False
         self._rewinds = 0
         self._garbage: set[str] = set()
         self._repeated: set[int] = set()  # what the present look has put back by habit
         may_repeat = sessions.replica and sessions.detecting.counting
         self._habit = Habit(sessions.detecting, layout) if may_repeat else None
+
+    def trust_schema(self) -> None:
+        """The schema has just been read: the next look, which comes at once, need not."""
+        self._trusted = True
 
     def look(self, state: State, current: State | None, *, leaks: bool = True) -> Look:
         """Return what may differ from ``state`` where the content was once that of ``current``.
@@ -125,7 +130,9 @@ class Engine:
         found, leaked = self._attempt(state, full=full, leaks=leaks)
         noted = bool(found.marks)
         dropped: tuple[str, ...] = ()
-        if not self._checked or found.schema:
+        unread = not self._checked and (bool(leaked) or not self._trusted)
+        self._trusted = False
+        if unread or found.schema:
             changes = tuple(self._detector.schema_differences())
             if changes and leaks and self._drop_new(changes):
                 dropped, changes = changes, tuple(self._detector.schema_differences())
