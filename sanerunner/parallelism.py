@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from multiprocessing import get_start_method
 from typing import Any
 
 from .collection.stages import Plan, PlannedStage
-from .databases.baseline import Baselines
 from .databases.clones import Clones
 from .databases.guard import ConnectionGuard
 from .databases.lending import lent_connections
 from .databases.provisioning import Provisioner
-from .databases.workers import OwnDatabases, WorkerDatabases
+from .databases.workers import OwnDatabases, WorkerDatabases, leave_inherited
 from .exceptions import DatabaseInteractionError
 from .execution.background import Background
 from .execution.checking import CheckProcess
@@ -38,9 +38,10 @@ def recipe_for(
 class Parallelism:
     """The coordinator's side: makes what the workers need, while they run.
 
-    ``count`` processes are started by ``method``; a forked worker calls ``fork()``.
-    ``check(aliases)`` runs the system checks that need the databases of a stage, when these have
-    been made. Raises UsageError where a spawned worker could not find what it needs.
+    ``count`` processes are started by ``method``, or, with None, as multiprocessing does by
+    default; a forked worker calls ``fork()``. ``check(aliases)`` runs the system checks that need
+    the databases of a stage, when these have been made. Raises UsageError where a spawned worker
+    could not find what it needs.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class Parallelism:
         recipe: Recipe,
         *,
         count: int,
-        method: str,
+        method: str | None,
         provisioner: Provisioner,
-        clones: Clones,
+        keepdb: bool,
         check: Callable[[Mapping[str, bool]], None],
         fork: Callable[[], Parts],
     ) -> None:
+        method = method or get_start_method()
         self._launch = launcher(method, fork, recipe)
         self._recipe = recipe
         self._count = count
@@ -66,12 +68,19 @@ class Parallelism:
         self._background = Background(jobs, lend=lent_connections)
         self._databases = WorkerDatabases(
             provisioner,
-            clones,
+            Clones(
+                guard=provisioner.guard,
+                baselines=provisioner.baselines,
+                keepdb=keepdb,
+                verbosity=provisioner.verbosity,
+            ),
             numbers=range(1, min(count, plan.total) + 1),
             settle=self._background.settle,
         )
 
-    def workers(self, durations: Mapping[str, float], checks: CheckProcess | None) -> Workers:
+    def workers(
+        self, durations: Mapping[str, float], checks: CheckProcess | None = None
+    ) -> Workers:
         """Return the processes of the run."""
         return Workers(
             self._count,
@@ -115,13 +124,16 @@ class Parallelism:
 def worker_parts(
     plan: Plan,
     plugins: PluginManager,
-    guard: ConnectionGuard,
-    baselines: Baselines | None,
+    provisioner: Provisioner,
     *,
     debug_sql: bool,
+    forked: bool,
 ) -> Parts:
     """Return what a worker works with, in its own process."""
-    return Parts(list(plan), plugins, OwnDatabases(guard, baselines, debug_sql=debug_sql))
+    if forked:
+        leave_inherited(provisioner.baselines)
+    own = OwnDatabases(provisioner.guard, provisioner.baselines, debug_sql=debug_sql)
+    return Parts(list(plan), plugins, own)
 
 
 def examine_apart(checks: SystemChecks, guard: ConnectionGuard) -> CheckResult | None:

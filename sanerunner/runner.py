@@ -9,8 +9,7 @@ import unittest
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from multiprocessing import get_start_method
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 from django.test.runner import DiscoverRunner
@@ -20,17 +19,13 @@ from . import conf
 from .behaviors import built_in
 from .behaviors.flush import flush_with
 from .collection import listing
-from .collection.narrowing import keep_only, narrow, read_ids
+from .collection.choosing import choose
+from .collection.narrowing import keep_only, read_ids
 from .collection.recordings import durations_for, recording_for
-from .collection.selection import select
 from .collection.stages import Plan, PlannedStage, arrange, make_plan
 from .compat import iter_test_cases
-from .databases.baseline import Baselines
-from .databases.clones import Clones
+from .databases.configured import baselines_for, provisioner_for
 from .databases.layout import Layout
-from .databases.making import Keeping
-from .databases.provisioning import Provisioner
-from .databases.workers import leave_inherited
 from .eventbus import EventBus
 from .events import DatabaseReady
 from .exceptions import EXIT_INTERRUPTED, UsageError
@@ -39,12 +34,14 @@ from .execution.foreign import is_foreign, run_foreign
 from .execution.runresult import RunResult
 from .execution.session import Session, Workers
 from .execution.systemchecks import CheckResult, SystemChecks
-from .execution.worker import Parts
-from .parallelism import Parallelism, examine_apart, recipe_for, worker_parts
 from .pluginloading import load_plugins
 from .plugins import PluginManager
 from .reporting.history import History
 from .reporting.reporters import Reporters
+
+if TYPE_CHECKING:
+    from .execution.worker import Parts
+    from .parallelism import Parallelism
 
 
 class SaneRunner(DiscoverRunner):
@@ -79,27 +76,15 @@ class SaneRunner(DiscoverRunner):
         self._labels: tuple[str, ...] = ()
         self._narrows = True
         self.bus = EventBus()
-        baselines = None
-        if self.config.restore == "rewind" and self.config.flush_command is None:
-            baselines = Baselines(
-                verify=self.config.verify_rewind, watched=self.config.detects_leaks, say=self.log
-            )
-        self._baselines = baselines
-        self.provisioner = Provisioner(
+        self._baselines = baselines = baselines_for(self.config, self.log)
+        self.provisioner = provisioner_for(
+            self.config,
+            keepdb=self.keepdb,
+            created=self._flush_created,
             baselines=baselines,
-            created=self._flush_created if self.config.flush_after_creation else None,
             verbosity=verbosity,
             interactive=interactive,
-            keeping=Keeping(
-                project=self.config.project,
-                keepdb=self.keepdb,
-                create_db=self.config.create_db,
-                fingerprint_files=self.config.fingerprint_files,
-            ),
-            suffix=self.config.database_suffix,
-            image_cache=self.config.image_cache,
             debug_sql=self.debug_sql,
-            migrate=self.config.migrate,
             time_keeper=self.time_keeper,
             emit=self._emit_ready,
             current_test=lambda: self._session.current_test if self._session else "",
@@ -160,17 +145,11 @@ class SaneRunner(DiscoverRunner):
         with self._loading():
             collected = self._collect(test_labels, **kwargs)
         self.parallel = parallel
-        selection = select(collected, self.config)
-        tests = selection.tests
-        if self.config.select or self.config.deselect:
-            self.log(f"Selected {len(tests)} of {sum(selection.found.values())} test(s).")
-            if not tests:
-                self.log(f"Nothing is left of the tests found: {selection.describe()}.")
-        if self._narrows:
-            narrowed = narrow(tests, self.config, recording_for(self.config, self.history))
-            for note in narrowed.notes:
-                self.log(note)
-            tests = narrowed.tests
+        recording = recording_for(self.config, self.history) if self._narrows else None
+        chosen = choose(collected, self.config, recording)
+        for note in chosen.notes:
+            self.log(note)
+        tests = chosen.tests
         self.plugins.call("modify_collection", tests=tests)
         if self.config.only_from is not None:
             tests = keep_only(tests, read_ids(self.config.only_from))
@@ -294,31 +273,30 @@ class SaneRunner(DiscoverRunner):
         """Return the processes that are to run the tests; None if it is this one."""
         if min(self.parallel, plan.total) <= 1:
             return None
+        from .parallelism import Parallelism, recipe_for  # a serial run needs none of it
+
         shuffler: Any = self._shuffler  # type: ignore[attr-defined]  # not in django-stubs
         given = {**self._given, "shuffle": shuffler.seed if shuffler else False}
-        clones = Clones(
-            guard=self.provisioner.guard,
-            baselines=self._baselines,
-            keepdb=self.keepdb,
-            verbosity=self.verbosity,
-        )
-        self._parallelism = parallelism = Parallelism(
+        self._parallelism = Parallelism(
             plan,
             recipe_for(type(self), given, self._labels, plan),
             count=self.parallel,
-            method=self.config.start_method or get_start_method(),
+            method=self.config.start_method,
             provisioner=self.provisioner,
-            clones=clones,
+            keepdb=self.keepdb,
             check=self.run_checks,
             fork=self._fork,
         )
-        checks = None
-        if self._checks_wait:
-            checks = parallelism.check_process(self._checks, self.check_apart)
-        return parallelism.workers(durations_for(self.config, self.history), checks)
+        durations = durations_for(self.config, self.history)
+        if not self._checks_wait:
+            return self._parallelism.workers(durations)
+        checks = self._parallelism.check_process(self._checks, self.check_apart)
+        return self._parallelism.workers(durations, checks)
 
     def check_apart(self) -> CheckResult | None:
         """In the process of the system checks: run them; None if one needs a database."""
+        from .parallelism import examine_apart
+
         return examine_apart(self._checks, self.provisioner.guard)
 
     def _emit_ready(self, event: DatabaseReady) -> None:
@@ -329,8 +307,7 @@ class SaneRunner(DiscoverRunner):
 
     def _fork(self) -> Parts:
         """In a forked worker: return what it works with."""
-        leave_inherited(self._baselines)
-        return self._parts()
+        return self._parts(forked=True)
 
     def join_run(self, labels: Sequence[str]) -> Parts:
         """In a spawned worker: collect the tests of the run, and return what it works with.
@@ -344,9 +321,13 @@ class SaneRunner(DiscoverRunner):
         self._plan_of(self.build_suite(list(labels)))
         return self._parts()
 
-    def _parts(self) -> Parts:
-        guard, debug_sql = self.provisioner.guard, self.config.debug_sql
-        return worker_parts(self._plan, self.plugins, guard, self._baselines, debug_sql=debug_sql)
+    def _parts(self, *, forked: bool = False) -> Parts:
+        from .parallelism import worker_parts
+
+        debug_sql = self.config.debug_sql
+        return worker_parts(
+            self._plan, self.plugins, self.provisioner, debug_sql=debug_sql, forked=forked
+        )
 
     def _collect(self, labels: Sequence[str] | None, **kwargs: Any) -> list[unittest.TestCase]:
         def build(labels: Sequence[str] | None) -> list[unittest.TestCase]:

@@ -810,7 +810,7 @@ class WritingTests(ReportCase):
         )
 
     def test_a_failure_leaves_the_old_report_and_nothing_else(self) -> None:
-        for step in ("os.replace", "os.fsync", "sanerunner.reporting.junit.write_document"):
+        for step in ("os.replace", "os.fsync", "sanerunner.reporting.junit.write_xml"):
             for raised in (OSError(28, "No space left on device"), KeyboardInterrupt()):
                 with self.subTest(step=step, raised=raised):
                     self.path.write_text("old")

@@ -27,6 +27,7 @@ from .protocol import Message
 from .rescue import Rescue
 from .retries import Retries
 from .scheduling import Unit
+from .staff import Staff
 from .units import make_units, timeouts
 from .worker import WorkerFiles, WorkerOptions
 
@@ -69,17 +70,15 @@ class ParallelExecutor:
         keep_going: bool = False,
         tells_starts: bool = True,
     ) -> None:
-        self._count = min(workers, plan.total)
+        count = min(workers, plan.total)
         self._retries = retries
         self._emit: Callable[[Event], None] = retries.take
         self._databases = WorkerClones(databases)
         self._show = show
         self._background = background or Background()
         self._background.notify = self.look_again
-        self._forks = forks
         self._checks = checks
         self._error: BaseException | None = None  # of the checks
-        self._held_back: set[int] = set()  # workers to be started when nothing is made
         tests = list(plan)
         self._infos = [planned.info for planned in tests]
         self._crew = Crew(launch=launch, options=options, said=self._take, ended=self._bury)
@@ -95,12 +94,20 @@ class ParallelExecutor:
         self._agenda = Agenda(
             units,
             workers=self._crew,
-            count=self._count,
+            count=count,
             is_ready=self._background.is_done,
             following=plan.stages if speculate and not retries.active else (),
             keep_going=keep_going,
         )
         retries.on_failure = self._agenda.note_failure
+        self._staff = Staff(
+            self._crew,
+            self._agenda,
+            self._databases,
+            self._background,
+            count=count,
+            forks=forks,
+        )
         self._rescue = Rescue(tests, agenda=self._agenda, retries=retries, show=show)
         self._finishing = False
         self._looks_again = False
@@ -124,8 +131,7 @@ class ParallelExecutor:
     def start(self) -> None:
         self._crew.open()
         unittest.registerResult(self)  # type: ignore[arg-type]  # only stop() is called
-        for number in range(1, self._count + 1):
-            self._crew.start(number)
+        self._staff.start_all()
         if self._checks is not None:
             self._checks.start()
             self._crew.listen(self._checks.fileno(), self._take_checks)
@@ -138,8 +144,8 @@ class ParallelExecutor:
         try:
             if ahead is not None:
                 self._agenda.catch_up(ahead)
-            self._refresh(stage)
-            self._go_on()
+            self._staff.refresh(stage)
+            self._staff.go_on()
             while not self._agenda.schedule.exhausted or (
                 self._checks and not self._agenda.closed
             ):
@@ -197,24 +203,10 @@ class ParallelExecutor:
         if self._looks_again:
             self._looks_again = False
             self._background.look()
-            self._go_on()
+            self._staff.go_on()
         now = time.monotonic()
         self._deadlines.look(self._crew, now)
         self._interruption.look(self._crew, now)
-
-    def _go_on(self) -> None:
-        """Do what may have had to wait for databases, and have the next ones made."""
-        if not self._background.busy:
-            held_back, self._held_back = self._held_back, set()
-            for number in sorted(held_back):
-                if number not in self._crew and self._agenda.is_waiting:
-                    self._crew.start(number)
-            if not self._agenda.closed:
-                self._background.advance()
-        stage = self._agenda.stage
-        if stage is not None and self._background.has_failed(stage.name):
-            self._agenda.schedule.give_up_databases()
-        self._wake_idle()
 
     def _emit_slow(self, event: TestSlow) -> None:
         for worker in self._crew:
@@ -231,12 +223,6 @@ class ParallelExecutor:
         except Exception as error:
             self._error = error
             self._stop("the system checks have failed")
-
-    def _start(self, number: int) -> None:
-        if self._forks and self._background.busy:
-            self._held_back.add(number)
-        else:
-            self._crew.start(number)
 
     def _stop(self, because: str = "") -> None:
         """Begin no further test."""
@@ -267,12 +253,12 @@ class ParallelExecutor:
         elif name == "done":
             self._end_unit(worker)
             worker.idle()
-            self._wake_idle()
+            self._staff.wake_idle()
         elif name == "ready":
             worker.ready = True
             self._rescue.forget_starts()
             self._emit(WorkerStarted(worker.number, message[1]))
-            self._give_work(worker)
+            self._staff.give_work(worker)
         elif name == "output":
             self._agenda.tell(worker, lambda: self._show(message[1], message[2]))
         elif name == "interrupted":
@@ -289,36 +275,6 @@ class ParallelExecutor:
         is_alone = len(list(self._crew)) < 2
         self._rescue.run_again(unit, worker.number, avoid=0 if is_alone else worker.number)
 
-    # What workers do
-
-    def _refresh(self, stage: PlannedStage) -> None:
-        """Have all workers there; those whose databases are not as the stage needs them anew."""
-        for number in range(1, self._count + 1):
-            if number not in self._crew and not self._agenda.closed:
-                self._start(number)
-        for worker in self._crew:
-            if worker.unit is None and not self._databases.fit(worker, stage):
-                worker.dismiss()
-
-    def _wake_idle(self) -> None:
-        """Give work to all that have none: what has ended may have kept other units waiting."""
-        for worker in self._crew:
-            self._give_work(worker)
-
-    def _give_work(self, worker: WorkerProcess) -> None:
-        stage = self._agenda.stage
-        if stage is None or not worker.ready or worker.ending or worker.unit is not None:
-            return
-        unit = self._agenda.schedule.next(worker.number)
-        ahead = self._agenda.look_ahead() if unit is None else None
-        if ahead is not None and self._databases.fit(worker, ahead.stage):
-            stage = ahead.stage
-            unit = ahead.schedule.next(worker.number)
-        if unit is not None:
-            ready = self._background.is_done(stage.name)
-            self._databases.give(worker, stage, ready=ready)
-            worker.run(unit, worker.stage, ahead=ahead is not None)
-
     # What happens to workers
 
     def _bury(self, worker: WorkerProcess, how: str) -> None:
@@ -328,4 +284,4 @@ class ParallelExecutor:
         if not worker.ending:
             self._rescue.account_for(worker, how)
         if not self._finishing and self._agenda.is_waiting:
-            self._start(worker.number)
+            self._staff.start(worker.number)

@@ -8,7 +8,7 @@ import unittest
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pdb import Pdb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..collection.stages import Plan, PlannedStage
 from ..compat import pdb
@@ -17,13 +17,8 @@ from ..eventbus import EventBus
 from ..events import FixtureFailed, TestFinished, TestStarted
 from ..plugins import PluginManager
 from ..reporting.terminal import write_text
-from .background import Background
 from .capture import OutputCapture
-from .checking import CheckProcess
-from .clones import CloneProvider
 from .executors import Executor, SerialExecutor
-from .parallel import ParallelExecutor
-from .process import Launch
 from .results import EventResult, ExcInfo
 from .retries import Retries
 from .run import TestRun
@@ -31,7 +26,13 @@ from .runresult import RunResult
 from .safeguards import Alarm
 from .sql import QueryLog
 from .units import asked, timeout_of
-from .worker import WorkerFiles, WorkerOptions
+
+if TYPE_CHECKING:
+    from .background import Background
+    from .checking import CheckProcess
+    from .clones import CloneProvider
+    from .process import Launch
+    from .worker import WorkerFiles, WorkerOptions
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,9 @@ class Session:
         return False not in answers
 
     def _parallel(self, retries: Retries, failfast: bool) -> Executor:
+        from .parallel import ParallelExecutor  # a serial run needs none of it
+        from .worker import WorkerOptions
+
         assert self._workers is not None
 
         def options(number: int, files: WorkerFiles) -> WorkerOptions:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TextIO
-from xml.dom.minidom import Document
+from xml.dom.minidom import Document, Element
 
 from ..events import Event, FixtureFailed, Outcome, RunFinished, RunStarted, TestFinished
 from ..exceptions import UsageError
@@ -27,7 +27,7 @@ from .junitcase import (
     xml_names,
 )
 from .junitreruns import as_reported, reruns_of
-from .xmltext import cap, clean, write_document
+from .xmltext import cap, clean, write_xml
 
 OUTPUT_LIMIT = 100_000
 
@@ -81,7 +81,6 @@ class JUnitReporter:
         self._limit = max(output_limit, 0)
         self._stream = stream
         self._suites: dict[str, Suite] = {}
-        self._names: set[tuple[str, str]] = set()
         self._set_ups: list[FixtureFailed] = []
         self._now = 0.0
 
@@ -170,31 +169,38 @@ class JUnitReporter:
         """Return both cleaned, and unlike any other testcase's: GitLab drops duplicates."""
         classname, name = clean(classname), clean(name)
         candidate, number = name, 1
-        while (classname, candidate) in self._names:
+        names = self._suite(classname).names
+        while candidate in names:
             number += 1
             candidate = f"{name} #{number}"
-        self._names.add((classname, candidate))
+        names.add(candidate)
         return classname, candidate
 
     def _write(self) -> None:
         suites = list(self._suites.values())
         if self._path is not None:
-            document = Document()
-            root = document.appendChild(document.createElement("testsuites"))
+            root = Document().createElement("testsuites")
             set_totals(root, suites)
-            for suite in suites:
-                suite.report(document, root, strict=self._strict)
-            self._save(document, self._path)
+            self._save(self._path, self._elements(suites), root)
         if self._directory is not None:
             taken: set[str] = set()
             for suite in suites:
-                document = Document()
-                suite.report(document, document, strict=self._strict)
-                self._save(document, self._directory / _file_name(suite.name, taken))
+                path = self._directory / _file_name(suite.name, taken)
+                self._save(path, self._elements([suite]))
 
-    def _save(self, document: Document, path: Path) -> None:
+    def _elements(self, suites: list[Suite]) -> Iterator[Element]:
+        """Yield an element for each suite; one at a time, since they are large."""
+        for suite in suites:
+            document = Document()
+            suite.report(document, document, strict=self._strict)
+            element = document.documentElement
+            assert element is not None
+            yield element
+            document.unlink()
+
+    def _save(self, path: Path, elements: Iterator[Element], root: Element | None = None) -> None:
         with _replacing(path) as file:
-            write_document(document, file)
+            write_xml(elements, file, root=root)
         if self._verbose:
             print(f"Generated XML report: {path}", file=self._stream or sys.stderr)
 

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.dom.minidom import Document, Element
@@ -72,6 +73,16 @@ class Rerun(NamedTuple):
                 _XMLTestResult._createCDATAsections(document, child, text)
 
 
+@lru_cache(maxsize=100)
+def _timestamp(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+@lru_cache(maxsize=100)
+def _posix(file: str) -> str:
+    return clean(Path(file).as_posix())
+
+
 class Case(_TestInfo):  # type: ignore[misc]
     """A testcase, with the attributes that unittest-xml-reporting's report methods read."""
 
@@ -100,7 +111,7 @@ class Case(_TestInfo):  # type: ignore[misc]
         self.test_id = f"{classname}.{name}"
         self.outcome = _RESULTS[outcome]
         self.elapsed_time = max(duration, 0)
-        self.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at))
+        self.timestamp = _timestamp(int(started_at))
         self.test_exception_name = clean(verdict.type)
         self.test_exception_message = clean(cap(verdict.message, MESSAGE_LIMIT))
         self.test_exception_info = clean(cap(verdict.text, limit))
@@ -112,7 +123,7 @@ class Case(_TestInfo):  # type: ignore[misc]
         # which a test may have removed.
         self.filename = None
         self.lineno = None
-        self.file = clean(Path(file).as_posix()) if file else ""
+        self.file = _posix(file) if file else ""
         self.line = line
         self.fixture = fixture
         self.reruns = reruns
@@ -128,6 +139,7 @@ class Suite:
 
     name: str
     cases: list[Case] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # of its cases
     stdout: str = ""
     stderr: str = ""
 

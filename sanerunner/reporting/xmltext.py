@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TextIO
-from xml.dom.minidom import Comment, Document, Element, Text
+from xml.dom.minidom import Comment, Element, Text
 from xml.sax.saxutils import quoteattr
 
 # What XML 1.0 forbids (C0 controls, surrogates, U+FFFE and U+FFFF) and what it advises against
@@ -43,27 +44,37 @@ def comment(text: str) -> str:
     return re.sub(r"-(?=-|$)", "- ", clean(text))
 
 
-def write_document(document: Document, stream: TextIO) -> None:
-    """Write the document, indented, with no white space added to any text.
+def write_xml(elements: Iterable[Element], stream: TextIO, *, root: Element | None = None) -> None:
+    """Write a document, indented, with no white space added to any text: the one element, or
+    all in ``root``, which is empty. Each is asked for when the one before it was written.
 
     minidom's own ``toprettyxml`` pads text that is held in several sections, and before Python
     3.13 writes line breaks in attributes so that a parser turns them into spaces.
     """
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-    root = document.documentElement
+    indent = "" if root is None else "  "
+    is_empty = True
+    for element in elements:
+        if is_empty and root is not None:
+            stream.write(f"<{_start(root)}>\n")
+        is_empty = False
+        _write_element(element, stream, indent=indent)
     if root is not None:
-        _write_element(root, stream, indent="")
+        stream.write(f"<{_start(root)}/>\n" if is_empty else f"</{root.tagName}>\n")
+
+
+def _start(element: Element) -> str:
+    """Return the element's name and attributes, as they stand in its tag."""
+    attributes = (f" {name}={quoteattr(value)}" for name, value in element.attributes.items())
+    return "".join([element.tagName, *attributes])
 
 
 def _write_element(element: Element, stream: TextIO, *, indent: str) -> None:
-    attributes = "".join(
-        f" {name}={quoteattr(value)}" for name, value in element.attributes.items()
-    )
     children = element.childNodes
     if not children:
-        stream.write(f"{indent}<{element.tagName}{attributes}/>\n")
+        stream.write(f"{indent}<{_start(element)}/>\n")
         return
-    stream.write(f"{indent}<{element.tagName}{attributes}>")
+    stream.write(f"{indent}<{_start(element)}>")
     if isinstance(children[0], Text):
         for child in children:
             child.writexml(stream)
