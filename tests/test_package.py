@@ -80,7 +80,7 @@ class NamesTest(unittest.TestCase):
             name
             for name, value in vars(cases).items()
             if isinstance(value, type)
-            and value.__module__ == cases.__name__
+            and value.__module__.startswith(f"{cases.__name__}.")
             and not name.startswith("_")
         }
         self.assertEqual(made_here, set(CASES))
