@@ -13,7 +13,7 @@ from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
 from .plain import PlainIsolation
 from .rewind import RewindBehavior
-from .server import LiveServerBehavior
+from .server import LiveServerBehavior, live_server
 from .sessions import SessionBehavior
 from .translation import TranslationBehavior
 
@@ -54,5 +54,5 @@ def built_in(
         MailBehavior(),
         TranslationBehavior(),
         DatabaseBehavior(refuse, empty),
-        LiveServerBehavior(server or ProcessServer(), PlainIsolation(baselines, empty)),
+        LiveServerBehavior(server or live_server(config), PlainIsolation(baselines, empty)),
     ]

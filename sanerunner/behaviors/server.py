@@ -12,6 +12,7 @@ from django.test import LiveServerTestCase, TransactionTestCase, modify_settings
 
 from ..collection.describing import dotted_name
 from ..collection.kinds import attribute, class_switches, switched_on
+from ..conf import Config
 from ..plugins import Plugin
 from ..servers.application import application_for
 from ..servers.process import ProcessServer
@@ -138,6 +139,18 @@ class LiveServerBehavior(Plugin):
 
     def _isolates(self, test: unittest.TestCase) -> bool:
         return self._plain and not isinstance(test, TransactionTestCase)
+
+
+def live_server(config: Config) -> ProcessServer:
+    """Return the server of this process; it is not started yet."""
+    return ProcessServer(
+        config.live_server,
+        host=config.live_server_address,
+        port=config.live_server_port,
+        url_host=config.url_root_server_address,
+        url_root=config.url_root,
+        grace=config.live_server_grace,
+    )
 
 
 def _let_through(test: unittest.TestCase, service: Service) -> None:

@@ -87,8 +87,8 @@ class Service:
 def late_message(owner: str, late: Iterable[LateRequest]) -> str:
     """Say which requests ``owner``, a test or class, has left running."""
     return (
-        f"{owner} ended while the live server was answering {listed(late)}. Such requests are given "
-        "up, and may use no database any more: let the test wait for their answers."
+        f"{owner} ended while the live server was answering {listed(late)}. Such requests are "
+        "given up, and may use no database any more: let the test wait for their answers."
     )
 
 
