@@ -18,6 +18,8 @@ from django.test.testcases import (
     _StaticFilesHandler,
 )
 
+from ..cases import HttpTestCase
+
 START = "_start_server_thread"
 
 #: What a class must not have changed, so that it cannot tell the server from its own.
@@ -73,11 +75,12 @@ def can_share(test_class: Any, *, interface: str, host: str) -> bool:
     """
     if not is_sane(test_class) and (interface != "wsgi" or host not in _LOCAL):
         return False
+    handlers = (_StaticFilesHandler, StaticFilesHandler, HttpTestCase.static_handler)
     return (
         test_class.host == LiveServerTestCase.host
         and test_class.port == LiveServerTestCase.port
         and test_class.server_thread_class is LiveServerThread
-        and test_class.static_handler in (_StaticFilesHandler, StaticFilesHandler)
+        and test_class.static_handler in handlers
         and all(_is_inherited(test_class, name) for name in _STOCK)
     )
 
