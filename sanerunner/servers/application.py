@@ -24,6 +24,10 @@ from django.views.static import serve
 from ..exceptions import ServerError
 from .base import ASGI
 
+# Django's handlers for files, to which mypy would object as they are.
+_WSGIFiles: Any = StaticFilesHandler
+_ASGIFiles: Any = ASGIStaticFilesHandler
+
 Application = Callable[..., Any]
 
 
@@ -42,8 +46,9 @@ def wsgi_application(*, static_handler: Callable[[Application], Any] | None = No
     if _has_media():
         application = _MediaFiles(application)
     if static_handler is not None:
-        return static_handler(application)
-    return _static_handler(StaticFilesHandler, _Collected)(application)
+        handled: Application = static_handler(application)
+        return handled
+    return _static_handler(_WSGIFiles, _Collected)(application)
 
 
 def asgi_application() -> Application:
@@ -51,7 +56,7 @@ def asgi_application() -> Application:
     application: Any = _project_asgi()
     if _has_media():
         application = _ASGIMediaFiles(application)
-    return _static_handler(ASGIStaticFilesHandler, _ASGICollected)(application)
+    return _static_handler(_ASGIFiles, _ASGICollected)(application)
 
 
 def _project_asgi() -> Any:
@@ -123,17 +128,17 @@ class _Static(_Folder):
         return str(settings.STATIC_ROOT)
 
 
-class _MediaFiles(_Media, StaticFilesHandler):
+class _MediaFiles(_Media, _WSGIFiles):
     """Over WSGI."""
 
 
-class _ASGIMediaFiles(_Media, ASGIStaticFilesHandler):
+class _ASGIMediaFiles(_Media, _ASGIFiles):
     """Over ASGI."""
 
 
-class _Collected(_Static, StaticFilesHandler):
+class _Collected(_Static, _WSGIFiles):
     """Over WSGI, without staticfiles in INSTALLED_APPS."""
 
 
-class _ASGICollected(_Static, ASGIStaticFilesHandler):
+class _ASGICollected(_Static, _ASGIFiles):
     """Over ASGI, without staticfiles in INSTALLED_APPS."""

@@ -2,20 +2,190 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..databases.renewal import forget_session
+from ..databases.vendors import SharedSession, vendor_of
+from .epochs import CURRENT, refuse_if_over
+
+#: How long a statement of a dead request may still take before it is cancelled, in seconds.
+PATIENCE = 0.2
+#: How long it may take to fail when it was cancelled, in seconds.
+CANCELLED = 2.0
+
+# What a dead request must not begin, and may not be disturbed in while it is at it.
+_GUARDED = ("_commit", "_set_autocommit")
+
+Find = Callable[[str], SharedSession | None]
+
+
+class _Served:
+    """A connection of a thread that a request runs in, or has started.
+
+    Whatever is done over it is done with the lock, so that nobody closes it meanwhile, and
+    not when the request's epoch is dead. ``find`` returns the session to share, by alias.
+    """
+
+    def __init__(self, wrapper: Any, lock: threading.RLock | None, find: Find) -> None:
+        self.wrapper = wrapper
+        self.lock: Any = lock or threading.RLock()
+        self.shared: SharedSession | None = None
+        self._find = find
+        self._thread = weakref.ref(threading.current_thread())
+        for name in _GUARDED:
+            setattr(wrapper, name, partial(self._guarded, name))
+        wrapper.connect = self._connect
+        wrapper.close = self._close
+        wrapper._rollback = self._roll_back
+        wrapper.execute_wrappers.insert(0, self._execute)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its thread has ended."""
+        thread = self._thread()
+        return thread is None or not thread.is_alive()
+
+    def end(self) -> bool:
+        """End the session; False if a statement is in the way that cannot be cancelled."""
+        if self.shared is not None:
+            return True  # whoever owns it ends it
+        if not self.lock.acquire(timeout=PATIENCE):
+            if self.wrapper.connection is not None:
+                vendor_of(self.wrapper).interrupt(self.wrapper)
+            if not self.lock.acquire(timeout=CANCELLED):
+                return False
+        try:
+            if self.wrapper.connection is not None:
+                with suppress(Error):  # the server, or a failed statement, has ended it already
+                    self._original("_close")
+            forget_session(self.wrapper)
+        finally:
+            self.lock.release()
+        return True
+
+    def _original(self, name: str, *args: Any) -> Any:
+        return getattr(type(self.wrapper), name)(self.wrapper, *args)
+
+    def _guarded(self, name: str, *args: Any) -> Any:
+        with self.lock:
+            refuse_if_over()
+            return self._original(name, *args)
+
+    def _connect(self) -> None:
+        with self.lock:
+            refuse_if_over()
+            session = self._find(self.wrapper.alias)
+            if session is not self.shared:
+                self.shared = session
+                if session is not None:
+                    session.lend(self.wrapper)
+            primary = vars(self.wrapper).get("_primary")
+            if primary is not None:  # of a mirror, which has no session of its own
+                primary.connect()
+            else:
+                self._original("connect")
+
+    def _close(self) -> None:
+        with self.lock:
+            self._original("close")
+
+    def _roll_back(self) -> None:
+        with self.lock:
+            if self.wrapper.connection is not None:  # else it was ended
+                self._original("_rollback")
+
+    def _execute(self, execute: Callable[..., Any], *args: Any) -> Any:
+        with self.lock:
+            refuse_if_over()
+            return execute(*args)
 
 
 class ThreadConnections:
-    """While it is open, threads of requests get connections that are known here."""
+    """While it is open, threads of requests get connections that are known here.
+
+    A database that only one session can see (SQLite in memory) is shared: that of the thread
+    that calls ``open()``.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._served: list[_Served] = []
+        self._shared: dict[str, SharedSession] = {}
+        self._stop_serving: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        """Begin: share this thread's in-memory databases with requests."""
+        """Begin to look after the connections of requests."""
+        self._share()
+        is_active = True
+        create = connections.create_connection
+
+        def create_connection(alias: str) -> Any:
+            wrapper = create(alias)
+            if is_active and CURRENT.get() is not None:
+                self._serve(wrapper)
+            return wrapper
+
+        def stop_serving() -> None:
+            nonlocal is_active
+            is_active = False
+            if connections.create_connection is not create_connection:
+                return  # something was put before it, which still leads here
+            if getattr(create, "__func__", None) is type(connections).create_connection:
+                del connections.create_connection  # the instance's, which hid the class's
+            else:
+                connections.create_connection = create  # type: ignore[method-assign]
+
+        connections.create_connection = create_connection  # type: ignore[method-assign]
+        self._stop_serving = stop_serving
 
     def end(self) -> list[BaseDatabaseWrapper]:
-        """End the connections that requests have opened; return those that could not be ended:
-        a statement is being executed that cannot be cancelled.
+        """End the sessions of requests, whose epoch is dead; return those that could not be
+        ended. The rewind ends these by what the vendor has for it.
         """
-        return []
+        self._stop_serving()
+        self._stop_serving = lambda: None
+        with self._lock:
+            served = list(self._served)
+        left = [each.wrapper for each in served if not each.end()]
+        for session in set(self._shared.values()):
+            session.end()
+        self._shared.clear()
+        for each in served:
+            each.shared = None
+        with self._lock:
+            self._served = [each for each in self._served if not each.is_over]
+        return left
 
-    def close(self) -> None:
-        """Leave Django as it was."""
+    def _share(self) -> None:
+        wrappers = connections.all()
+        for wrapper in wrappers:
+            if "_primary" not in vars(wrapper):
+                session = vendor_of(wrapper).shared_session(wrapper, refuse_if_over)
+                if session is not None:
+                    self._shared[wrapper.alias] = session
+        for wrapper in wrappers:
+            primary = vars(wrapper).get("_primary", wrapper)  # of a mirror
+            if primary.alias in self._shared:
+                self._shared[wrapper.alias] = self._shared[primary.alias]
+                self._shared[wrapper.alias].admit(wrapper)
+
+    def _serve(self, wrapper: Any) -> None:
+        primary = vars(wrapper).get("_primary")
+        with self._lock:
+            self._end_those_of_ended_threads()
+            lock = next((each.lock for each in self._served if each.wrapper is primary), None)
+            self._served.append(_Served(wrapper, lock, self._shared.get))
+
+    def _end_those_of_ended_threads(self) -> None:
+        """Persistent connections would be open for as long as the test takes."""
+        for each in [each for each in self._served if each.is_over]:
+            self._served.remove(each)
+            each.end()

@@ -84,17 +84,20 @@ class ProcessServer:
         host = self._url_host or ("localhost" if self._host in _ANY else self._host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    def start(self) -> None:
+    def start(self, application: Callable[..., Any] | None = None) -> None:
         """Start the server, if it has not been; nothing is let in. ``open()`` calls this.
+
+        ``application`` is the one that is told of start and end (ASGI's lifespan), by default
+        the project's.
 
         Raises ServerError where it cannot listen, or a package is missing.
         """
         if self._server is not None:
             return
         server_type = server_class(self.kind)
-        gate = Gate(server_type.interface)
-        application = gate.application if self._wrap is None else self._wrap(gate.application)
-        server = server_type(application, host=self._host, port=self._port)
+        gate = Gate(server_type.interface, application or self._project())
+        served = gate.application if self._wrap is None else self._wrap(gate.application)
+        server = server_type(served, host=self._host, port=self._port)
         self._inheritance.begin()
         try:
             server.start()
@@ -110,10 +113,8 @@ class ProcessServer:
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
         if application is None:
-            if self._application is None:
-                self._application = application_for(self.interface)
-            application = self._application
-        self.start()
+            application = self._project()
+        self.start(application)
         assert self._gate is not None
         if self._gate.is_open:
             self.shut()
@@ -133,6 +134,11 @@ class ProcessServer:
         finally:
             self._connections.end()
 
+    def _project(self) -> Callable[..., Any]:
+        if self._application is None:
+            self._application = application_for(self.interface)
+        return self._application
+
     def running(self) -> tuple[LateRequest, ...]:
         """Return the requests that are being answered now."""
         return self._gate.running() if self._gate is not None else ()
@@ -149,6 +155,5 @@ class ProcessServer:
             self.shut(grace=0)
             self._server.stop()
         finally:
-            self._connections.close()
             self._inheritance.end()
             self._server = self._gate = None

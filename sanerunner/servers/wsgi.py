@@ -12,11 +12,8 @@ from typing import Any
 
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
-from .base import BACKLOG, WSGI, listen
+from .base import BACKLOG, FAREWELL, WSGI, listen, shut_down
 from .wsgigate import ABORT
-
-#: How long threads are waited for whose connections were shut down, in seconds.
-FAREWELL = 0.5
 
 
 class ThreadedServer:
@@ -51,12 +48,13 @@ class ThreadedServer:
 
 
 class _Handler(WSGIRequestHandler):
+    connection: Any  # a socket, whatever Django's stubs say
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
-        environ[ABORT] = partial(_shut_down, self.connection)
+        environ[ABORT] = partial(shut_down, self.connection)
         return environ
 
     def log_message(self, *args: Any) -> None:
@@ -110,7 +108,7 @@ class _Server(ThreadedWSGIServer):
         with self._lock:
             threads = [thread for thread in self._connections.values() if thread is not None]
             for connection in self._connections:
-                _shut_down(connection)
+                shut_down(connection)
         deadline = time.monotonic() + FAREWELL
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -134,10 +132,3 @@ class _Server(ThreadedWSGIServer):
         with self._lock:
             self._connections.pop(request, None)
         super().close_request(request)
-
-
-def _shut_down(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # the client was faster
