@@ -86,9 +86,7 @@ class IsolationTest(unittest.TestCase):
                 self.assertIn("Ran 11 tests", outcome.stderr)
 
     def test_sqlite_file(self) -> None:
-        self.isolate(
-            FILE_DATABASE, "--shuffle=1", "--keepdb", "--fail-on-leaks", "--restore=flush"
-        )
+        self.isolate(FILE_DATABASE, "--shuffle=1", "--keepdb", "--fail-on-leaks")
 
     def test_sqlite_in_memory(self) -> None:
         self.isolate(IN_MEMORY, "--shuffle=2")
