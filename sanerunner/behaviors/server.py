@@ -119,18 +119,21 @@ class LiveServerBehavior(Plugin):
         """
         server, sane = self._server, sharing.is_sane(test_class) or self._plain
         server.start()
+        shared: dict[str, Any] = {}
         if sane:
             enter(modify_settings(ALLOWED_HOSTS={"append": server.host}))
             application = application_for(server.interface)
         else:
-            application = sharing.stock_application(test_class)
-        service = Service(server, dotted_name(test_class), application, strict=sane)
+            shared = enter(sharing.shared_connections(test_class))
+            application = sharing.stock_application(test_class, shared)
+        service = Service(server, dotted_name(test_class), application, sane=sane)
         if not self._plain:
             test_class.server_thread = sharing.SharedServerThread(
                 test_class,
                 url=server.url if sane else None,
                 host=server.host if sane else test_class.host,
                 port=server.port,
+                connections_override=shared,
                 tell_failures=service.tell_failures,
                 drain=service.drain,
             )

@@ -106,9 +106,11 @@ class ProcessServer:
             raise
         self._gate, self._server = gate, server
 
-    def open(self, owner: str, *, application: Callable[..., Any] | None = None) -> Epoch:
+    def open(
+        self, owner: str, *, application: Callable[..., Any] | None = None, shares: bool = True
+    ) -> Epoch:
         """Let requests through, for ``owner``: a test's id. In-memory databases of this thread
-        are shared with the server's threads.
+        are shared with the server's threads, unless ``shares`` is False: the application does it.
 
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
@@ -118,7 +120,7 @@ class ProcessServer:
         assert self._gate is not None
         if self._gate.is_open:
             self.shut()
-        self._connections.open()
+        self._connections.open(shares=shares)
         return self._gate.open(owner, application=application)
 
     def shut(self, *, grace: float | None = None) -> Closed:
