@@ -57,8 +57,8 @@ def me(request):
 
 def page(request):
     return HttpResponse(
-        '<a href="/things/" id="list"><b>things</b></a> <i>no link</i>'
-        '<form action="/add/"><input name="name"><input type="submit"></form>'
+        '<html><body><div><a href="/things/"><b>things</b></a></div><i>no link</i>'
+        '<form action="/add/"><input name="name"><input type="submit"></form></body></html>'
     )
 
 def slow(request):
