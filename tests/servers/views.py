@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connections, transaction
 from django.db.models import Value
 from django.db.models.functions import Concat
@@ -121,13 +122,14 @@ def wait(request: HttpRequest, name: str) -> HttpResponse:
 def late(request: HttpRequest, name: str) -> HttpResponse:
     """Write when the test lets it, in a transaction that began before."""
     rows = _rows(request)
-    if "open" in request.GET:
+    if request.GET.keys() & {"open", "commit"}:
 
         def write() -> None:
             with transaction.atomic(rows.db):
                 rows.create(name=f"{name} before")
                 signals.wait()
-                rows.create(name=name)
+                if "commit" not in request.GET:
+                    rows.create(name=name)
 
         signals.watch(write)
     else:
@@ -159,11 +161,30 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
         finally:
             signals.ended.set()
 
-    return StreamingHttpResponse(chunks())
+    async def chunks_async() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"more\n"
+                signals.reached.set()
+                await asyncio.sleep(0.01)
+        finally:
+            signals.ended.set()
+
+    return StreamingHttpResponse(chunks_async() if _is_async(request) else chunks())
 
 
 def short_stream(request: HttpRequest) -> StreamingHttpResponse:
-    return StreamingHttpResponse(iter([b"one\n", b"two\n"]))
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"one\n"
+        yield b"two\n"
+
+    body = chunks() if _is_async(request) else iter([b"one\n", b"two\n"])
+    return StreamingHttpResponse(body)
+
+
+def _is_async(request: HttpRequest) -> bool:
+    """Whether bodies have to be async iterators."""
+    return isinstance(request, ASGIRequest)
 
 
 async def sleeping(request: HttpRequest) -> HttpResponse:
