@@ -55,7 +55,7 @@ class _Served:
 
     def end(self) -> bool:
         """End the session; False if a statement is in the way that cannot be cancelled."""
-        if self.shared is not None:
+        if self.shared is not None or "_primary" in vars(self.wrapper):
             return True  # whoever owns it ends it
         if not self.lock.acquire(timeout=PATIENCE):
             if self.wrapper.connection is not None:

@@ -43,7 +43,8 @@ from app.models import Thing
 entered, go_on = threading.Event(), threading.Event()
 
 def things(request):
-    return HttpResponse(",".join(Thing.objects.order_by("id").values_list("name", flat=True)))
+    things = Thing.objects.using(request.GET.get("from", "default")).order_by("id")
+    return HttpResponse(",".join(things.values_list("name", flat=True)))
 
 def add(request):
     Thing.objects.create(name=request.GET.get("name", "new"))

@@ -99,6 +99,23 @@ class IsolationTest(unittest.TestCase):
         database = require_mariadb(self, "http")
         self.isolate(f"DATABASES = {{'default': {database!r}}}\n")
 
+    def test_mirrors_in_memory(self) -> None:
+        """A request must not close the one session that there is."""
+        tests = """
+        class MirrorTest(HttpTestCase):
+            databases = {"default", "replica"}
+
+            def test_1(self):
+                Thing.objects.create(name="oak")
+                self.assertEqual(self.urlopen("/things/?from=replica").read(), b"oak")
+
+            def test_2(self):
+                self.assertEqual(self.urlopen("/things/?from=replica").read(), b"")
+        """
+        mirror = 'DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}'
+        outcome = http_project(self, tests, mirror).test()
+        self.assertEqual(outcome.returncode, 0, outcome.output)
+
     def test_without_rewinds(self) -> None:
         project = http_project(self, ISOLATED)
         classes = [f"app.tests.{name}Test" for name in ("Oak", "Empty", "Method")]
