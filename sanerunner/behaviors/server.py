@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -63,6 +64,8 @@ class LiveServerBehavior(Plugin):
             if self._isolates(test_class):
                 self._isolation.set_up_class(test_class)
             self._class_stack = self._serve_plain(test_class, with_fixtures=True)
+        elif self._plain and _has_asking_method(test_class):
+            self._server.start()  # here, where what starting changes is no test's leak
 
     def class_teardown(self, test_class: type) -> None:
         service, self._service, self._class = self._service, None, None
@@ -203,3 +206,14 @@ def _fails(owner: Any) -> bool:
     if isinstance(owner, unittest.TestCase):
         return attribute(owner, "raise_server_errors", False) is True
     return getattr(owner, "raise_server_errors", False) is True
+
+
+@cache
+def _has_asking_method(test_class: Any) -> bool:
+    return any(
+        getattr(member, switch, None) is True
+        for base in test_class.__mro__
+        for name, member in vars(base).items()
+        if name.startswith("test")
+        for switch in _SWITCHES
+    )

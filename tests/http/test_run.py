@@ -123,6 +123,14 @@ class IsolationTest(unittest.TestCase):
         self.assertEqual(outcome.returncode, 0, outcome.output)
         self.assertIn("Ran 8 tests", outcome.stderr)
 
+    def test_the_server_is_no_leak_of_the_first_test(self) -> None:
+        for server in ("wsgi", "cheroot", "asgi"):
+            with self.subTest(server):
+                project = http_project(self, ISOLATED)
+                arguments = ("--fail-on-leaks", f"--live-server={server}", "app.tests.MethodTest")
+                outcome = project.test(*arguments)
+                self.assertEqual(outcome.returncode, 0, outcome.output)
+
     def test_under_django_runner(self) -> None:
         """There HttpTestCase stands on Django's own live server."""
         project = http_project(self, ISOLATED)
