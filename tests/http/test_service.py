@@ -31,9 +31,8 @@ class OtherThread(LiveServerThread):
 
 
 class CanShareTest(unittest.TestCase):
-    def shares(
-        self, base: Any, interface: str = "wsgi", host: str = "127.0.0.1", **own: Any
-    ) -> bool:
+    def shares(self, base: Any, *server: str, **own: Any) -> bool:
+        interface, host = server or ("wsgi", "127.0.0.1")
         return can_share(type("Made", (base,), own), interface=interface, host=host)
 
     def test_classes_as_they_are(self) -> None:
