@@ -67,7 +67,10 @@ class _Served:
         if self._shared is not None:
             return True  # whoever owns it ends it
         if not self._lock.acquire(timeout=PATIENCE):
-            self._interrupt()
+            try:
+                self._interrupt()
+            except Exception:
+                pass  # then it is one of those that could not be ended
             if not self._lock.acquire(timeout=CANCELLED):
                 return False
         try:

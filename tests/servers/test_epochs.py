@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gc
 import http.client
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
 from django.db import connections
+from django.test import SimpleTestCase
 
 from sanerunner.exceptions import ServerError
 from sanerunner.servers.epochs import EpochOverError, ServedRequest
 from sanerunner.servers.process import ProcessServer
+from sanerunner.servers.registry import SERVERS
 from tests.shop.models import Category
 
-from .contract import ServerContract, for_each_server
+from .contract import ROOT, ServerContract, for_each_server, require
 
 
 class ServingContract(ServerContract):
@@ -212,6 +217,53 @@ class ServingContract(ServerContract):
             "needs its own.",
         )
         self.assertEqual(self.client_of_server().get("/ping/"), "pong")
+
+
+class ExitTest(SimpleTestCase):
+    """A request that never returns keeps no process from its end."""
+
+    def test_each_server(self) -> None:
+        for kind in SERVERS:
+            with self.subTest(kind):
+                require(kind)
+                completed = subprocess.run(
+                    [sys.executable, "-W", "error", "-c", NEVER_RETURNS, kind],
+                    cwd=ROOT,
+                    env={**os.environ, "PYTHONPATH": str(ROOT)},
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                )
+                self.assertEqual((completed.returncode, completed.stderr), (0, ""))
+                self.assertEqual(completed.stdout, "/wait/x/\n")
+
+
+NEVER_RETURNS = """
+import http.client
+import sys
+import threading
+
+import django
+from django.conf import settings
+
+settings.configure(ROOT_URLCONF="tests.servers.views", INSTALLED_APPS=[
+    "django.contrib.contenttypes", "tests.shop"])
+django.setup()
+
+from sanerunner.servers.process import ProcessServer
+from tests.servers import views
+
+views.signals.proceed.wait = lambda timeout: threading.Event().wait()
+server = ProcessServer(sys.argv[1])
+server.open("a test")
+settings.ALLOWED_HOSTS = [server.host]
+client = http.client.HTTPConnection(server.host, server.port)
+client.request("GET", "/wait/x/")
+views.signals.reached.wait()
+print(server.shut(grace=0).late[0].url)
+server.stop()
+client.close()
+"""
 
 
 globals().update(for_each_server(ServingContract, files=True))
