@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.workers.threadpool import _SHUTDOWNREQUEST
 
 from .base import FAREWELL, WSGI, listen, shut_down
@@ -55,6 +56,16 @@ class CherootServer:
         self._thread.join()
 
 
+class _Connection(HTTPConnection):
+    """Forgets what a client that has left was to be sent, and does not try again."""
+
+    def close(self) -> None:
+        super().close()
+        buffer = getattr(self.wfile, "_write_buf", None)
+        if buffer:
+            buffer.clear()
+
+
 class _Gateway(wsgi.Gateway_10):
     """Tells the application how to end the connection."""
 
@@ -68,6 +79,7 @@ class _Server(wsgi.Server):
     """Serves connections to a socket that listens already."""
 
     expiration_interval = INTERVAL
+    ConnectionClass = _Connection
 
     def __init__(self, listener: socket.socket, application: Callable[..., Any]) -> None:
         address = listener.getsockname()[:2]
