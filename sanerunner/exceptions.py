@@ -45,8 +45,20 @@ class RewindError(RunnerError):
     """A test database could not be put back to a state; no test may use it as it is."""
 
 
+class ServerError(RunnerError):
+    """A live server cannot be started: its port is in use, its package is not installed."""
+
+
 class LeakError(Exception):
     """A test left something changed, and ``--fail-on-leaks`` was given."""
+
+
+class LateRequestError(Exception):
+    """A test has ended, and requests that it has caused have not."""
+
+
+class ViewError(Exception):
+    """A view raised an exception and did not handle it."""
 
 
 class WorkerError(Exception):

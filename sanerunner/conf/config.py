@@ -71,6 +71,12 @@ class Config:
     prune_databases: bool
     image_cache: Path | None
     fingerprint_files: tuple[str, ...]
+    live_server: str
+    live_server_address: str
+    live_server_port: int
+    live_server_grace: float
+    url_root_server_address: str
+    url_root: str
     plugins: tuple[str, ...]
     # What only older settings say
     junit_directory: Path | None = None

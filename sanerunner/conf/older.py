@@ -10,7 +10,23 @@ from typing import Any
 from django.conf import settings
 
 from ..exceptions import UsageError
-from ..parsing import parse_callable, parse_path, parse_verbosity
+from ..parsing import (
+    parse_callable,
+    parse_flag,
+    parse_host,
+    parse_path,
+    parse_port,
+    parse_url_root,
+    parse_verbosity,
+)
+
+# Of django-sane-testing; each is a field of Config.
+_SERVERS: dict[str, Callable[[object], Any]] = {
+    "LIVE_SERVER_ADDRESS": parse_host,
+    "LIVE_SERVER_PORT": parse_port,
+    "URL_ROOT_SERVER_ADDRESS": parse_host,
+    "URL_ROOT": parse_url_root,
+}
 
 
 def older_settings() -> dict[str, Any]:
@@ -27,6 +43,11 @@ def older_settings() -> dict[str, Any]:
     values["flush_command"] = _older("TEST_DATABASE_FLUSH_COMMAND", parse_callable, None)
     name = "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB"
     values["flush_after_creation"] = bool(getattr(settings, name, False))
+    for name, parse in _SERVERS.items():
+        if getattr(settings, name, None) is not None:
+            values[name.lower()] = _older(name, parse, None)
+    if _older("CHERRYPY_TEST_SERVER", parse_flag, False):
+        values["live_server"] = "cheroot"
     directory = _older("TEST_OUTPUT_DIR", parse_path, None)
     file_name = _older("TEST_OUTPUT_FILE_NAME", parse_path, None)
     if file_name is not None:

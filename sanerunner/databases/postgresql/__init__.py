@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -60,6 +61,11 @@ class PostgreSQL(Vendor):
                 "WHERE datname = %s AND usename = current_user AND pid <> pg_backend_pid()",
                 [connection.settings_dict["NAME"]],
             )
+
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
+        session: Any = connection.connection
+        cancel: Callable[[], None] = session.cancel
+        return cancel
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Also for other processes that open the database: it is told, if the role owns it."""
