@@ -32,10 +32,8 @@ FAILFAST = "--failfast"
 MAKING = 5.0  # seconds that the slow migration takes
 
 # Runners that write down what the process that they are in has used, at the start and at the end.
-RUNNERS = """
-import json, os, resource, time
-from django.test.runner import DiscoverRunner
-from sanerunner import SaneRunner
+NOTING = """
+import json, os, resource
 
 def used():
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -54,11 +52,23 @@ class Noting:
         finally:
             with open("used.json", "w") as file:
                 json.dump([before, used()], file)
-
-class Stock(Noting, DiscoverRunner): ...
-class Sane(Noting, SaneRunner): ...
 """
-NOTING_STOCK, NOTING_SANE = "--testrunner=runners.Stock", "--testrunner=runners.Sane"
+RUNNERS = {  # apart, so that neither imports the other
+    "noting.py": NOTING,
+    "stock_runner.py": """
+        from django.test.runner import DiscoverRunner
+        from noting import Noting
+
+        class Runner(Noting, DiscoverRunner): ...
+    """,
+    "sane_runner.py": """
+        from noting import Noting
+        from sanerunner import SaneRunner
+
+        class Runner(Noting, SaneRunner): ...
+    """,
+}
+NOTING_STOCK, NOTING_SANE = "--testrunner=stock_runner.Runner", "--testrunner=sane_runner.Runner"
 
 MODELS = """
 from django.db import models
@@ -150,7 +160,7 @@ class Benchmark:
 
     def overhead(self) -> None:
         total = self._classes * self._tests
-        files = {"app/tests.py": empty_tests(self._classes, self._tests), "runners.py": RUNNERS}
+        files = {"app/tests.py": empty_tests(self._classes, self._tests), **RUNNERS}
         with project(files) as folder:
             sides = {
                 f"{name}{' ' + option if option else ''}": (folder, runner, option)
@@ -193,7 +203,7 @@ class Benchmark:
 
     def _growth(self, tests: int, runner: str, options: tuple[str, ...]) -> tuple[float, float]:
         """Return by how much the first process has grown: at the end, at the peak."""
-        files = {"app/tests.py": empty_tests(self._classes, tests), "runners.py": RUNNERS}
+        files = {"app/tests.py": empty_tests(self._classes, tests), **RUNNERS}
         values = []
         with project(files) as folder:
             for _ in range(self._rounds):
