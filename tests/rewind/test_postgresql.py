@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import unittest
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from django.db import connections, transaction
 
 from sanerunner.databases.operations import DatabaseOperations, Rewound, operations_for
 from sanerunner.databases.postgresql import engine as _postgresql_engine
-from sanerunner.databases.postgresql import operations as _postgresql_operations
+from sanerunner.databases.postgresql import rebuilding as _postgresql_rebuilding
 from sanerunner.databases.postgresql import watch as _postgresql_watch
+from sanerunner.databases.postgresql.copies import PostgreSQLImages
 from sanerunner.databases.postgresql.repair import Repairer
 from sanerunner.databases.postgresql.schema import read_digests, read_version
 from sanerunner.databases.postgresql.session import INSUFFICIENT_PRIVILEGE, sqlstate
@@ -622,6 +624,31 @@ class KeptTests(PostgreSQLCase):
         templates = f"SELECT count(*) FROM pg_database WHERE starts_with(datname, '{clone}_')"
         self.assertEqual(self.database.administrate(templates), [(0,)])
 
+    def test_image(self) -> None:
+        """A database that is made from an image takes up what was captured before that."""
+        images = PostgreSQLImages(self.wrapper)
+        digest = secrets.token_hex(16)
+        with self.operations.cloning():
+            self.assertTrue(images.store(digest))
+        image = images.find(digest)
+        self.addCleanup(self.database.administrate, f"DROP DATABASE {image}")
+        self.operations.close()
+        self.wrapper.close()
+        loaded = f"{self.database.name}_1"
+        self.database.administrate(f"CREATE DATABASE {loaded} TEMPLATE {image}")
+        wrapper = self.wrapper = self.database.wrapper()
+        wrapper.settings_dict = {**wrapper.settings_dict, "NAME": loaded}
+        self.database.name = loaded
+        self.addCleanup(setattr, self.database, "name", loaded.removesuffix("_1"))
+        self.operations = self.open_operations(wrapper)
+        with mock.patch.object(_postgresql_rebuilding, "read_layout") as read:
+            self.assertTrue(self.operations.resume("base"))
+        read.assert_not_called()
+        self.run_sql("ALTER TABLE plain ADD w int")  # before the first rewind
+        self.assertTrue(self.rewind().rebuilt)
+        self.assert_base()
+        self.assert_undone("UPDATE parent SET name = 'x' WHERE id = 1", "DELETE FROM child")
+
     def test_killed_after_a_change_of_the_schema(self) -> None:
         self.operations.close()
         self.run_sql("DROP TABLE child", "CREATE TABLE later (id int)")
@@ -642,9 +669,9 @@ class KeptTests(PostgreSQLCase):
                 self.run_sql(statement)
                 self.operations = self.open_operations(self.wrapper)
                 with mock.patch.object(
-                    _postgresql_operations,
+                    _postgresql_rebuilding,
                     "read_layout",
-                    wraps=_postgresql_operations.read_layout,
+                    wraps=_postgresql_rebuilding.read_layout,
                 ) as read:
                     self.assertTrue(self.operations.resume("base"))
                 self.assertEqual(read.called, again)
