@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from typing import Any
 
 from django.db import connections
 from django.test import SimpleTestCase
@@ -21,6 +22,23 @@ from sanerunner.servers.registry import SERVERS
 from tests.shop.models import Category
 
 from .contract import ROOT, ServerContract, for_each_server, require
+
+
+def watching_wsgi(gate: Any, seen: list[str]) -> Any:
+    def watching(environ: Any, start_response: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        return gate(environ, start_response)
+
+    return watching
+
+
+def watching_asgi(gate: Any, seen: list[str]) -> Any:
+    async def watching(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            seen.append(scope["path"])
+        await gate(scope, receive, send)
+
+    return watching
 
 
 class ServingContract(ServerContract):
@@ -72,6 +90,39 @@ class ServingContract(ServerContract):
         self.assertIn('raise LookupError("this view always fails")', failure.traceback)
         self.server.open("another")
         self.assertEqual(self.server.shut().errors, ())
+
+    def test_epoch_after_epoch(self) -> None:
+        """Threads that answer in several of them have what they need in each."""
+        clients = 40
+        for epoch in range(3):
+            self.server.open(f"epoch {epoch}")
+            for number in range(clients):
+                client = self.client_of_server()
+                self.assertEqual(client.get(self.url(f"create/{epoch}-{number}/")), "1")
+                client.close()
+            closed = self.server.shut()
+            self.assertEqual((closed.errors, closed.late), ((), ()))
+            self.assertEqual(len(self.names()), (epoch + 1) * clients)
+
+    def test_what_is_sent_between_epochs_is_read(self) -> None:
+        self.server.start()
+        client = self.client_of_server()
+        for _ in range(3):
+            self.assertTrue(client.post("/ping/", b"x" * 200_000).startswith("503 "))
+        self.server.open(self.id())
+        self.assertTrue(client.post("/ping/", b"x" * 200_000).startswith("pong"))
+
+    def test_a_middleware_in_front_of_the_gate(self) -> None:
+        """It sees what the gate refuses: the control of a server that is no test's."""
+        seen: list[str] = []
+        asks = watching_asgi if self.server.interface == "asgi" else watching_wsgi
+        self.server = ProcessServer(self.kind, wrap=lambda gate: asks(gate, seen))
+        self.server.start()
+        client = self.client_of_server()
+        self.assertTrue(client.get("/ping/").startswith("503 "))
+        self.server.open(self.id())
+        self.assertEqual(client.get("/ping/"), "pong")
+        self.assertEqual(seen, ["/ping/", "/ping/"])
 
     def test_a_body_in_parts(self) -> None:
         self.assertEqual(self.open().get("/short/"), "one\ntwo\n")
