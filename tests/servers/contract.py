@@ -148,7 +148,7 @@ class InFile:
             {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": str(Path(folder) / "served.sqlite3"),
-                "OPTIONS": {"timeout": 60},
+                "OPTIONS": {"timeout": 60, "init_command": "PRAGMA synchronous = OFF"},
             }
         )
         self.addCleanup(forget_file)
