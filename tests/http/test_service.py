@@ -140,8 +140,8 @@ class FakeServer:
         self.late: tuple[LateRequest, ...] = ()
         self.is_open = False
 
-    def open(self, owner: str, *, application: Any, shares: bool) -> None:
-        self.opened.append((owner, shares))
+    def open(self, owner: str, *, application: Any, as_django: bool) -> None:
+        self.opened.append((owner, as_django))
         self.is_open = True
 
     def shut(self) -> Closed:
@@ -168,9 +168,9 @@ class ServiceTest(unittest.TestCase):
         service = self.service()
         service.open()
         service.open("shop.Test.test_a")
-        self.assertEqual(self.server.opened, [("shop.Test", True), ("shop.Test.test_a", True)])
+        self.assertEqual(self.server.opened, [("shop.Test", False), ("shop.Test.test_a", False)])
         self.service(sane=False).open()
-        self.assertEqual(self.server.opened[-1], ("shop.Test", False))
+        self.assertEqual(self.server.opened[-1], ("shop.Test", True))
 
     def test_failures(self) -> None:
         service = self.service()
