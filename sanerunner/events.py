@@ -161,6 +161,7 @@ class Attempt:
     sql: str = ""
     worker: int = 0
     leaks: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ class TestFinished:
     leaks: tuple[str, ...] = ()  # with --detect-leaks: "what: before → after"
     attempt: int = 1
     earlier: tuple[Attempt, ...] = ()
+    attachments: tuple[str, ...] = ()  # paths of files, relative to the run's folder if below it
 
     @property
     def flaky(self) -> bool:

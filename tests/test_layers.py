@@ -29,7 +29,7 @@ LAYERS = (
     ("options",),
     ("parsing",),
     ("compat",),
-    ("eventbus", "events", "exceptions"),
+    ("attachments", "eventbus", "events", "exceptions"),
 )
 # What stands at the top but only names others: the public names, imported when first used.
 OUTSIDE = {"__init__", "_version"}

@@ -144,6 +144,7 @@ def _encode_attempt(attempt: Attempt) -> Message:
         attempt.sql,
         attempt.worker,
         attempt.leaks,
+        attempt.attachments,
     )
 
 

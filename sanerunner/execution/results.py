@@ -84,8 +84,10 @@ class EventResult(unittest.TestResult):
         self._started_at = time.time()
         self._clock = time.monotonic()
 
-    def end(self, leaks: tuple[str, ...] = ()) -> None:
-        """The test that was begun has ended: emit its verdict, and what it left changed."""
+    def end(self, *, leaks: tuple[str, ...] = (), attachments: tuple[str, ...] = ()) -> None:
+        """The test that was begun has ended: emit its verdict, what it left changed, and the
+        files that tell more of it.
+        """
         assert self._planned is not None
         duration = time.monotonic() - self._clock
         sql = self._queries.stop() if self._queries is not None else ""
@@ -105,6 +107,7 @@ class EventResult(unittest.TestResult):
                 sql,
                 self._worker,
                 leaks,
+                attachments=attachments,
             )
         )
         if self.failfast and outcome.is_bad:
