@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..events import Kind
+from ..options.browsers import BrowserChoice
 from ..parsing import Shard, StageDefinition
 
 
@@ -71,6 +72,14 @@ class Config:
     prune_databases: bool
     image_cache: Path | None
     fingerprint_files: tuple[str, ...]
+    browser: BrowserChoice | None
+    grid: str | None
+    browser_url_root: str | None
+    force_browsers: bool
+    headed: bool
+    slowmo: int  # milliseconds
+    artifacts: Path | None
+    trace: bool
     plugins: tuple[str, ...]
     # What only older settings say
     junit_directory: Path | None = None

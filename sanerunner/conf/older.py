@@ -10,7 +10,14 @@ from typing import Any
 from django.conf import settings
 
 from ..exceptions import UsageError
-from ..parsing import parse_callable, parse_path, parse_verbosity
+from ..options.browsers import (
+    GRID_PORT,
+    parse_browser,
+    parse_force,
+    parse_grid,
+    parse_url_root,
+)
+from ..parsing import parse_callable, parse_count, parse_path, parse_verbosity
 
 
 def older_settings() -> dict[str, Any]:
@@ -27,6 +34,7 @@ def older_settings() -> dict[str, Any]:
     values["flush_command"] = _older("TEST_DATABASE_FLUSH_COMMAND", parse_callable, None)
     name = "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB"
     values["flush_after_creation"] = bool(getattr(settings, name, False))
+    values.update(_browsers())
     directory = _older("TEST_OUTPUT_DIR", parse_path, None)
     file_name = _older("TEST_OUTPUT_FILE_NAME", parse_path, None)
     if file_name is not None:
@@ -36,8 +44,29 @@ def older_settings() -> dict[str, Any]:
     return values
 
 
+def _browsers() -> dict[str, Any]:
+    """What django-sane-testing's settings say of browsers; only of those that are there."""
+    values = {
+        field: _older(name, parse, None)
+        for field, name, parse in (
+            ("browser", "SELENIUM_BROWSER_COMMAND", parse_browser),
+            ("browser_url_root", "SELENIUM_URL_ROOT", parse_url_root),
+            ("force_browsers", "FORCE_SELENIUM_TESTS", parse_force),
+        )
+        if getattr(settings, name, None) is not None
+    }
+    host, port = getattr(settings, "SELENIUM_HOST", None), getattr(settings, "SELENIUM_PORT", None)
+    if host or port:
+        host = f"{host or 'localhost'}:{_older('SELENIUM_PORT', parse_count, GRID_PORT)}"
+        values["grid"] = _checked("SELENIUM_HOST", parse_grid, host)
+    return values
+
+
 def _older(name: str, parse: Callable[[object], Any], default: object) -> Any:
-    value = getattr(settings, name, default)
+    return _checked(name, parse, getattr(settings, name, default))
+
+
+def _checked(name: str, parse: Callable[[object], Any], value: object) -> Any:
     try:
         return parse(value)
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..events import Kind
+from .browsers import BROWSERS
 from .databases import DATABASES
 from .django import DJANGO
 from .option import Option
@@ -11,7 +12,7 @@ from .running import RUNNING
 
 __all__ = ["OLD_SELECTIONS", "OPTIONS", "Option"]
 
-OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *DJANGO)
+OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *BROWSERS, *DJANGO)
 
 # django-sane-testing's spellings: --select-unittests is --select=unit.
 OLD_SELECTIONS: dict[Kind, tuple[str, ...]] = {
