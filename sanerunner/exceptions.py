@@ -51,6 +51,10 @@ class BrowserUnavailable(RunnerError):
     """
 
 
+class ServerError(RunnerError):
+    """A live server cannot be started: its port is in use, its package is not installed."""
+
+
 class LeakError(Exception):
     """A test left something changed, and ``--fail-on-leaks`` was given."""
 

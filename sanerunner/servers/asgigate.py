@@ -1,0 +1,129 @@
+"""The gate's ASGI form."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .epochs import CURRENT, Epoch, EpochOverError, Exchange
+from .wsgigate import CLOSED, FAILED
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ASGIGate:
+    """An application in front of that of the epoch which ``present`` returns.
+
+    Requests and WebSockets that are given up are cancelled. The application that is there when
+    the server starts is told of start and end (*lifespan*).
+    """
+
+    def __init__(self, present: Callable[[], Epoch | None]) -> None:
+        self._present = present
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        epoch = self._present()
+        if scope["type"] == "lifespan":
+            await _lifespan(epoch, scope, receive, send)
+            return
+        exchange = epoch.enter(_method(scope), _url(scope), _canceller()) if epoch else None
+        if exchange is None:
+            await _refuse(scope, send)
+            return
+        CURRENT.set(exchange)
+        try:
+            await self._pass(exchange, scope, receive, send)
+        finally:
+            exchange.epoch.leave(exchange)
+
+    async def _pass(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        application = exchange.epoch.application
+        assert application is not None
+        tell = _Told(exchange, scope["type"], send)
+        try:
+            await application(scope, receive, tell)
+        except asyncio.CancelledError:
+            if not exchange.epoch.dead:
+                raise
+            # Given up by us: for the server, the application has returned.
+        except EpochOverError:
+            return
+        except Exception as error:
+            exchange.epoch.fail(exchange, error)
+            if scope["type"] != "http" or tell.started:
+                raise
+            await _answer(tell, 500, FAILED)
+
+
+class _Told:
+    """``send()`` of an exchange: learns its status and whether its body may be endless."""
+
+    def __init__(self, exchange: Exchange, kind: str, send: Send) -> None:
+        self._exchange = exchange
+        self._send = send
+        self._ends = False
+        self.started = False
+        if kind == "websocket":
+            exchange.epoch.streams(exchange)
+
+    async def __call__(self, message: Message) -> None:
+        exchange = self._exchange
+        if exchange.epoch.dead:
+            raise EpochOverError(f"{exchange.epoch.owner} has ended")
+        if message["type"] == "http.response.start":
+            self.started = True
+            exchange.status = message["status"]
+            names = [bytes(name).lower() for name, _ in message.get("headers", ())]
+            self._ends = b"content-length" in names
+        elif message["type"] == "http.response.body" and message.get("more_body"):
+            if not self._ends and not exchange.endless:
+                exchange.epoch.streams(exchange)
+        elif message["type"] == "websocket.accept":
+            exchange.status = 101
+        await self._send(message)
+
+
+def _canceller() -> Callable[[], object]:
+    """Return what cancels the task that runs now, from another thread."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    return cancel
+
+
+async def _lifespan(epoch: Epoch | None, scope: Scope, receive: Receive, send: Send) -> None:
+    if epoch is None or epoch.application is None:
+        raise RuntimeError("there is no application yet")  # the server goes on without
+    await epoch.application(scope, receive, send)
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})  # "try again later"
+    else:
+        await _answer(send, 503, CLOSED)
+
+
+async def _answer(send: Send, status: int, text: bytes) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(text))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+def _method(scope: Scope) -> str:
+    return "WEBSOCKET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _url(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    path = raw.decode("latin-1") if raw else str(scope["path"])
+    query = scope.get("query_string", b"").decode("latin-1")
+    return path + (f"?{query}" if query else "")
