@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.utils.ipv6 import is_valid_ipv6_address
 from django.utils.module_loading import import_string
 
 from .events import Kind
@@ -188,6 +189,46 @@ def parse_seconds(value: object) -> float | None:
         if 0 < seconds < float("inf"):
             return seconds
     raise ValueError(f"must be a number of seconds above 0, not {value!r}")
+
+
+def parse_grace(value: object) -> float:
+    """A number of seconds, 0 or more, also as text."""
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if 0 <= seconds < float("inf"):
+            return seconds
+    raise ValueError(f"must be a number of seconds, 0 or more, not {value!r}")
+
+
+def parse_host(value: object) -> str:
+    """The name or address of a host, without a port."""
+    if isinstance(value, str):
+        if re.fullmatch(r"[\w.-]+", value):
+            return value
+        if is_valid_ipv6_address(value.strip("[]")):
+            return value.strip("[]")
+    raise ValueError(f"must be the name or address of a host, without a port, not {value!r}")
+
+
+def parse_port(value: object) -> int:
+    """The number of a port, also as text; 0 is any free one."""
+    try:
+        port = parse_count(value)
+    except ValueError:
+        port = 65536
+    if port > 65535:
+        raise ValueError(f"must be a port, 1 to 65535, or 0 for any free one, not {value!r}")
+    return port
+
+
+def parse_url_root(value: object) -> str:
+    """A URL of http or https, without its last slash."""
+    if isinstance(value, str) and re.fullmatch(r"https?://[^/\s?#]+[^\s?#]*", value):
+        return value.rstrip("/")
+    raise ValueError(f"must be a URL, as http://www.example.com:8000, not {value!r}")
 
 
 def parse_processes(value: object) -> int:

@@ -80,6 +80,12 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "SLOWMO": (50, 50, ["--slowmo=100"], 100),
     "ARTIFACTS": (None, None, ["--artifacts=a"], Path("a")),
     "TRACE": (True, True, ["--no-trace"], False),
+    "LIVE_SERVER": ("cheroot", "cheroot", ["--live-server=asgi"], "asgi"),
+    "LIVE_SERVER_ADDRESS": ("::1", "::1", ["--live-server-address=localhost"], "localhost"),
+    "LIVE_SERVER_PORT": (8000, 8000, ["--live-server-port=8001"], 8001),
+    "LIVE_SERVER_GRACE": (0, 0.0, ["--live-server-grace=0.5"], 0.5),
+    "URL_ROOT_SERVER_ADDRESS": ("web", "web", [], "web"),
+    "URL_ROOT": ("https://web/", "https://web", [], "https://web"),
     "PLUGINS": ([], (), [], ()),
     "PATTERN": ("check*.py", "check*.py", ["-p", "t*.py"], "t*.py"),
     "TOP_LEVEL_DIRECTORY": ("a", "a", ["--top-level-directory=b"], "b"),
@@ -139,12 +145,30 @@ WRONG: dict[str, tuple[Any, str]] = {
     "FINGERPRINT_FILES": (5, "must be a string or a list of strings, not 5"),
     "BROWSER": ("*iexplore", "unknown browser '*iexplore'; known: chrome, chromium, firefox"),
     "GRID": ("grid:many", "must be a URL or host:port, not 'grid:many'"),
-    "BROWSER_URL_ROOT": ("testhost", "must be a URL (http://testhost:8000), not 'testhost'"),
+    "BROWSER_URL_ROOT": (
+        "testhost",
+        "must be a URL, as http://www.example.com:8000, not 'testhost'",
+    ),
     "FORCE_BROWSERS": ("yes", "must be True, False or 'ci', not 'yes'"),
     "HEADED": (1, "must be True or False, not 1"),
     "SLOWMO": ("slow", "must be a whole number, 0 or more, not 'slow'"),
     "ARTIFACTS": (5, "must be a path, not 5"),
     "TRACE": (1, "must be True or False, not 1"),
+    "LIVE_SERVER": ("nginx", "unknown value 'nginx'; known: wsgi, cheroot, asgi"),
+    "LIVE_SERVER_ADDRESS": (
+        "127.0.0.1:80",
+        "must be the name or address of a host, without a port, not '127.0.0.1:80'",
+    ),
+    "LIVE_SERVER_PORT": (
+        65536,
+        "must be a port, 1 to 65535, or 0 for any free one, not 65536",
+    ),
+    "LIVE_SERVER_GRACE": (-1, "must be a number of seconds, 0 or more, not -1"),
+    "URL_ROOT_SERVER_ADDRESS": (
+        "http://web",
+        "must be the name or address of a host, without a port, not 'http://web'",
+    ),
+    "URL_ROOT": ("web:80", "must be a URL, as http://www.example.com:8000, not 'web:80'"),
     "PLUGINS": ({"a": 1}, "must be a string or a list of strings, not {'a': 1}"),
     "PATTERN": (5, "must be a string, not 5"),
     "TOP_LEVEL_DIRECTORY": ([], "must be a string, not []"),
@@ -171,6 +195,11 @@ OLDER_SETTINGS = (
     "TEST_OUTPUT_DESCRIPTIONS",
     "DST_RUN_SOUTH_MIGRATIONS",
     "DST_FLUSH_DJANGO_CACHE",
+    "LIVE_SERVER_ADDRESS",
+    "LIVE_SERVER_PORT",
+    "URL_ROOT_SERVER_ADDRESS",
+    "URL_ROOT",
+    "CHERRYPY_TEST_SERVER",
 )
 
 
@@ -416,6 +445,36 @@ class OlderSettingsTest(ConfTestCase):
         config = load(DST_RUN_SOUTH_MIGRATIONS=False, DST_FLUSH_DJANGO_CACHE=True)
         self.assertEqual((config.migrate, config.flush_cache), (False, True))
 
+    def test_live_servers(self) -> None:
+        config = load(
+            LIVE_SERVER_ADDRESS="0.0.0.0",
+            LIVE_SERVER_PORT="8001",
+            URL_ROOT_SERVER_ADDRESS="web",
+            URL_ROOT="http://proxy:80/",
+            CHERRYPY_TEST_SERVER=True,
+        )
+        self.assertEqual(
+            (config.live_server_address, config.live_server_port, config.live_server),
+            ("0.0.0.0", 8001, "cheroot"),
+        )
+        self.assertEqual(
+            (config.url_root_server_address, config.url_root), ("web", "http://proxy:80")
+        )
+        self.assertEqual(load(LIVE_SERVER_PORT=None).live_server_port, 0)
+        config = load({"LIVE_SERVER": "asgi"}, CHERRYPY_TEST_SERVER=True)
+        self.assertEqual(config.live_server, "asgi")
+        for name, value, message in (
+            ("LIVE_SERVER_PORT", "8000-8010", "must be a port, 1 to 65535, or 0 for any free one"),
+            ("LIVE_SERVER_ADDRESS", 5, "must be the name or address of a host, without a port"),
+            ("URL_ROOT", "ftp://web", "must be a URL, as http://www.example.com:8000"),
+            ("CHERRYPY_TEST_SERVER", "yes", "must be True or False"),
+        ):
+            with self.subTest(name):
+                self.assert_usage_error(f"{name}: {message}, not {value!r}", {}, **{name: value})
+                with override_settings(**{name: value}):
+                    (problem,) = conf.problems()
+                self.assertTrue(problem.startswith(f"{name}: "), problem)
+
     def test_persist_test_database(self) -> None:
         for value, expected in (
             ("1", True),
@@ -467,7 +526,7 @@ class OlderSettingsTest(ConfTestCase):
             ("TEST_OUTPUT_FILE_NAME", [], "TEST_OUTPUT_FILE_NAME: must be a path, not []"),
             ("TEST_OUTPUT_VERBOSE", "much", "TEST_OUTPUT_VERBOSE: must be a whole number"),
             ("SELENIUM_BROWSER_COMMAND", "fierfox", "SELENIUM_BROWSER_COMMAND: unknown browser "),
-            ("SELENIUM_PORT", "many", "SELENIUM_PORT: must be a whole number"),
+            ("SELENIUM_PORT", "many", "SELENIUM_PORT: must be a port"),
             ("SELENIUM_HOST", "a b:c", "SELENIUM_HOST: must be a URL or host:port"),
             ("FORCE_SELENIUM_TESTS", 1, "FORCE_SELENIUM_TESTS: must be True, False or 'ci'"),
         ):

@@ -32,6 +32,11 @@ OLDER_SETTINGS = (
     "DST_PERSIST_TEST_DATABASE",
     "TEST_DATABASE_FLUSH_COMMAND",
     "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB",
+    "LIVE_SERVER_ADDRESS",
+    "LIVE_SERVER_PORT",
+    "URL_ROOT_SERVER_ADDRESS",
+    "URL_ROOT",
+    "CHERRYPY_TEST_SERVER",
 )
 
 
@@ -82,7 +87,12 @@ class ReferenceTest(unittest.TestCase):
 
     def test_older_settings(self) -> None:
         source = text_of(*map(str, Path(sanerunner.conf.__file__).parent.glob("*.py")))
-        read = set(re.findall(r'"((?:TEST_OUTPUT|DST|TEST_DATABASE|FLUSH)_\w+)"', source))
+        read = set(
+            re.findall(
+                r'"((?:TEST_OUTPUT|DST|TEST_DATABASE|FLUSH|LIVE_SERVER|URL_ROOT|CHERRYPY)_?\w*)"',
+                source,
+            )
+        )
         self.assertEqual(read, set(OLDER_SETTINGS), "conf reads other settings than these")
         self.assert_mentioned(
             OLDER_SETTINGS, "docs/reference/settings.md", "docs/reference/options.md"

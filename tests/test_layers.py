@@ -25,6 +25,7 @@ LAYERS = (
     ("servers",),
     ("databases", "reporting"),
     ("cases",),
+    ("browsers", "clients"),
     ("plugins",),
     ("conf",),
     ("options",),

@@ -32,7 +32,9 @@ _PLACES: Mapping[str, Mapping[str, Sequence[str]]] = {
 _VERSION_TIMEOUT = 10  # seconds
 
 
-def find_browser(choice: BrowserChoice | None, *, of: Sequence[str] = BROWSERS_KNOWN) -> BrowserChoice:
+def find_browser(
+    choice: BrowserChoice | None, *, of: Sequence[str] = BROWSERS_KNOWN
+) -> BrowserChoice:
     """Return the browser to start, with the path of its program.
 
     Without a choice it is the first of the names ``of`` that is installed. Raises

@@ -17,9 +17,7 @@ class HttpClient(httpx.Client):
 
     def __init__(self, base_url: str, **options: Any) -> None:
         # Nothing of the environment: a proxy is not the way to this machine.
-        super().__init__(
-            base_url=base_url, **{"timeout": TIMEOUT, "trust_env": False, **options}
-        )
+        super().__init__(base_url=base_url, **{"timeout": TIMEOUT, "trust_env": False, **options})
 
     def login(self, user: Any, *, backend: str | None = None) -> None:
         """Log ``user`` in without the login form; the session is stored by the configured engine.

@@ -74,12 +74,18 @@ class Config:
     fingerprint_files: tuple[str, ...]
     browser: BrowserChoice | None
     grid: str | None
-    browser_url_root: str | None
+    browser_url_root: str
     force_browsers: bool
     headed: bool
     slowmo: int  # milliseconds
     artifacts: Path | None
     trace: bool
+    live_server: str
+    live_server_address: str
+    live_server_port: int
+    live_server_grace: float
+    url_root_server_address: str
+    url_root: str
     plugins: tuple[str, ...]
     # What only older settings say
     junit_directory: Path | None = None

@@ -9,10 +9,11 @@ from .django import DJANGO
 from .option import Option
 from .reports import REPORTS
 from .running import RUNNING
+from .servers import SERVERS
 
 __all__ = ["OLD_SELECTIONS", "OPTIONS", "Option"]
 
-OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *BROWSERS, *DJANGO)
+OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *SERVERS, *BROWSERS, *DJANGO)
 
 # django-sane-testing's spellings: --select-unittests is --select=unit.
 OLD_SELECTIONS: dict[Kind, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..exceptions import unknown
-from ..parsing import parse_count, parse_flag, parse_path
+from ..parsing import parse_count, parse_flag, parse_path, parse_url_root
 from .option import Option
 
 BROWSERS_KNOWN = ("chrome", "chromium", "firefox")
@@ -62,17 +62,6 @@ def parse_grid(value: object) -> str | None:
     raise ValueError(f"must be a URL or host:port, not {value!r}")
 
 
-def parse_url_root(value: object) -> str | None:
-    """The beginning of URLs: "http://testhost:8000"; a slash at its end is left out."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        parts = urlsplit(value.strip())
-        if parts.scheme in ("http", "https") and parts.netloc:
-            return value.strip().rstrip("/")
-    raise ValueError(f"must be a URL (http://testhost:8000), not {value!r}")
-
-
 def parse_force(value: object) -> bool | str:
     """True, False, or "ci": True where the environment has CI."""
     if isinstance(value, bool) or value == "ci":
@@ -101,7 +90,7 @@ BROWSERS: tuple[Option, ...] = (
     Option(
         key="BROWSER_URL_ROOT",
         parse=parse_url_root,
-        default=None,
+        default="",
         help="The live server's URL as browsers see it, if it is another than URL_ROOT.",
     ),
     Option(
