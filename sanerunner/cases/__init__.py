@@ -15,11 +15,13 @@ from .databases import (
     NonIsolatedDatabaseTestCase,
     NonIsolatedDestructiveDatabaseTestCase,
 )
+from .http import HttpTestCase
 from .isolation import use_isolation
 
 __all__ = [
     "DatabaseTestCase",
     "DestructiveDatabaseTestCase",
+    "HttpTestCase",
     "NoCleanupDatabaseTestCase",
     "NonIsolatedDatabaseTestCase",
     "NonIsolatedDestructiveDatabaseTestCase",

@@ -33,8 +33,15 @@ class HttpTestCase(DestructiveDatabaseTestCase, LiveServerTestCase):
     #: An unhandled exception in a view fails the test, whatever the client has made of it.
     raise_server_errors = True
 
+    @classmethod
+    def tearDownClass(cls) -> None:
+        drain: Any = getattr(cls.server_thread, "drain", None)
+        if drain is not None:  # before the databases are put back
+            drain()
+        super().tearDownClass()
+
     @classproperty
-    def live_server_url(cls) -> str:  # noqa: N805
+    def live_server_url(cls) -> str:
         """The address of the server, without a slash at the end."""
         server: Any = cls.server_thread
         return getattr(server, "url", None) or f"http://{cls.host}:{server.port}"
@@ -48,7 +55,7 @@ class HttpTestCase(DestructiveDatabaseTestCase, LiveServerTestCase):
         """Return the response to a request that ``urllib.request`` sends to a path, or a URL.
 
         It is closed after the test. Raises HTTPError as ``urllib.request.urlopen()`` does; for a
-        status of 500 or above it is a ServerError, whose message has the server's traceback.
+        status of 500 or above it is a HTTPServerError, whose message has the server's traceback.
         """
         from ..clients.urlopen import open_url  # only then: it takes long to import
 

@@ -7,14 +7,14 @@ from urllib.error import HTTPError
 SERVER_ERROR = 500  # the first status that says so
 
 
-class ServerError(HTTPError):
+class HTTPServerError(HTTPError):
     """The live server has answered with a status of 500 or above.
 
     ``traceback`` is what has gone wrong there, as text, "" if that is not known; it is part of
     the message.
     """
 
-    __module__ = "sanerunner"
+    __module__ = "sanerunner"  # where it is public
     traceback = ""
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from email.message import Message
+from http.client import responses
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,7 +17,7 @@ import twill  # noqa: E402
 from twill import browser, commands  # noqa: E402
 from twill.errors import TwillException  # noqa: E402
 
-from .errors import SERVER_ERROR, ServerError  # noqa: E402
+from .errors import SERVER_ERROR, HTTPServerError  # noqa: E402
 from .urlopen import TIMEOUT  # noqa: E402
 
 __unittest = True  # unittest leaves the frames of this module out of tracebacks
@@ -25,7 +26,7 @@ __unittest = True  # unittest leaves the frames of this module out of tracebacks
 # prints where it is to what was stdout at that moment, a test's perhaps.
 _EXTENSIONS = [entry for entry in sys.path if entry not in _path]
 sys.path[:] = _path
-twill.log.removeHandler(twill.handler)
+twill.log.handlers.clear()
 twill.log.setLevel(logging.NOTSET)
 
 #: What loads a page, besides ``go()`` and ``go_xpath()``.
@@ -37,7 +38,7 @@ class Twill:
 
     All attributes of ``twill.browser`` are there. Paths are below ``base_url``, or relative to
     the current page. ``failures()`` returns the tracebacks of the server, for the message of a
-    ServerError, which is an HTTPError: it is raised for a status of 500 or above.
+    HTTPServerError, which is an HTTPError: it is raised for a status of 500 or above.
     """
 
     #: twill's own language: ``commands.formvalue("1", "name", "Oak")``.
@@ -98,8 +99,8 @@ class Twill:
         code = browser.code
         if code < SERVER_ERROR:
             return
-        reason = browser.result.response.reason_phrase
-        error = ServerError(browser.url, code, reason, Message(), io.BytesIO(browser.dump))
+        body = io.BytesIO(browser.dump)
+        error = HTTPServerError(browser.url or "", code, responses.get(code, ""), Message(), body)
         error.traceback = self._failures()
         raise error
 

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
-from .errors import SERVER_ERROR, ServerError
+from .errors import SERVER_ERROR, HTTPServerError
 
 TIMEOUT = 60.0  # seconds; a server that has not answered by then will not
 
@@ -25,7 +25,7 @@ def open_url(
 ) -> Any:
     """Return the response to a request; paths are below ``base_url``.
 
-    Raises HTTPError as ``urllib.request.urlopen()`` does, and ServerError, which is one, with
+    Raises HTTPError as ``urllib.request.urlopen()`` does, and HTTPServerError, which is one, with
     what ``failures()`` returns (the tracebacks of the server) for a status of 500 or above.
     """
     if isinstance(url, str):
@@ -35,8 +35,8 @@ def open_url(
     except HTTPError as error:
         body = error.read()
         error.close()
-        kind = ServerError if error.code >= SERVER_ERROR else HTTPError
+        kind = HTTPServerError if error.code >= SERVER_ERROR else HTTPError
         read = kind(error.url, error.code, str(error.msg), error.headers, io.BytesIO(body))
-        if isinstance(read, ServerError):
+        if isinstance(read, HTTPServerError):
             read.traceback = failures()
         raise read from None
