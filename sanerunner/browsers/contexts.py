@@ -44,7 +44,8 @@ class DevtoolsContexts:
     def __init__(self, driver: Any, devtools: Devtools) -> None:
         self._driver = driver
         self._devtools = devtools
-        self._current = ""
+        self._current = self._next = self._window = ""
+        self._asked = 0
         self._ask_for_next()
         self._devtools.answer(self._asked)
         self._asked = 0
@@ -67,7 +68,7 @@ class DevtoolsContexts:
 
     def _ask_for_next(self) -> None:
         context = self._devtools.call("Target.createBrowserContext", disposeOnDetach=True)
-        self._next: str = context["browserContextId"]
+        self._next = context["browserContextId"]
         width, height = WINDOW
         self._asked = self._devtools.send(
             "Target.createTarget",
@@ -83,12 +84,9 @@ class BidiContexts:
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
-        first = driver.current_window_handle
-        self._current = ""
+        self._current = self._next = self._window = ""
         self._make_next()
-        driver.close()
-        driver.switch_to.window(self._window)
-        assert first != self._window
+        driver.close()  # the window that it has started with
 
     def enter(self) -> None:
         self._driver.switch_to.window(self._window)
@@ -103,7 +101,5 @@ class BidiContexts:
         """All of it is the driver's."""
 
     def _make_next(self) -> None:
-        self._next: str = self._driver.browser.create_user_context()
-        self._window: str = self._driver.browsing_context.create(
-            type="tab", user_context=self._next
-        )
+        self._next = self._driver.browser.create_user_context()
+        self._window = self._driver.browsing_context.create(type="tab", user_context=self._next)

@@ -22,7 +22,7 @@ class Devtools:
     def __init__(self, url: str) -> None:
         import websocket  # a dependency of Selenium's
 
-        self._failures: tuple[type[Exception], ...] = (websocket.WebSocketException, OSError)
+        self._failures: Any = (websocket.WebSocketException, OSError, ValueError)
         self._ids = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
         try:
@@ -49,7 +49,7 @@ class Devtools:
                 raise DevtoolsError(f"no answer within {TIMEOUT:g} s")
             try:
                 message = json.loads(self._socket.recv())
-            except (*self._failures, ValueError) as error:
+            except self._failures as error:
                 raise DevtoolsError(f"no answer: {error}") from error
             if "id" in message:  # else an event
                 self._answers[message["id"]] = message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ class PlaywrightBrowser:
         self._context = context = self._browser.new_context(
             base_url=url_root, viewport={"width": width, "height": height}
         )
-        self._console = console = []
+        console: list[str] = []
+        self._console = console
         context.on("console", lambda message: _note(console, f"{message.type}: {message.text}"))
         context.on("weberror", lambda error: _note(console, f"uncaught: {error.error}"))
         context.on("requestfailed", lambda request: _note(console, f"failed: {_told(request)}"))
@@ -150,16 +152,13 @@ class PlaywrightBrowser:
 
     @staticmethod
     def _why_not(name: str, path: str | None, error: Exception) -> str:
-        from playwright import __version__
-
+        ours = f"Playwright {version('playwright')}"
         if not path:
             return (
-                f"Playwright {__version__} has no {name} of its own: run 'playwright install "
+                f"{ours} has no {name} of its own: run 'playwright install "
                 f"{name}', or name a program with --browser."
             )
-        return (
-            f"Playwright {__version__} cannot start {path} {version_of(path)}: {first_line(error)}"
-        )
+        return f"{ours} cannot start {path} {version_of(path)}: {first_line(error)}"
 
 
 def _html_of(page: Any) -> bytes:

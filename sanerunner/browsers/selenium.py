@@ -156,7 +156,7 @@ class _Refused(Exception):
 Execute = Callable[[str, Mapping[str, Any]], Any]
 
 
-class _impatient:  # noqa: N801 (used as a function)
+class _impatient:
     """Commands to a driver which do not wait for long, and nothing for one that hangs.
 
     Selenium's own wait for minutes; and one may be under way, that a timeout has interrupted.

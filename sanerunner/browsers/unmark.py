@@ -56,11 +56,11 @@ def unmark() -> None:
 def running_loop(loop: AbstractEventLoop | None) -> Iterator[None]:
     """Mark ``loop`` as the thread's running one; None: none is."""
     before = events._get_running_loop()
-    events._set_running_loop(loop)  # type: ignore[arg-type]  # it takes None
+    events._set_running_loop(loop)
     try:
         yield
     finally:
-        events._set_running_loop(before)  # type: ignore[arg-type]
+        events._set_running_loop(before)
 
 
 def _mark_during_calls(owner: type, loop_of: LoopOf, only: set[str] | None = None) -> None:

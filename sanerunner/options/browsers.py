@@ -65,7 +65,7 @@ def parse_grid(value: object) -> str | None:
 def parse_force(value: object) -> bool | str:
     """True, False, or "ci": True where the environment has CI."""
     if isinstance(value, bool) or value == "ci":
-        return value  # type: ignore[return-value]
+        return value
     raise ValueError(f"must be True, False or 'ci', not {value!r}")
 
 
