@@ -11,6 +11,7 @@ from typing import Any
 from ..exceptions import BrowserUnavailable
 from .base import WINDOW, Artifact, BrowserOptions
 from .finding import find_browser, version_of
+from .spare import Beside
 from .starting import chromium_arguments, first_line
 from .unmark import unmark
 
@@ -21,13 +22,18 @@ CONSOLE_LINES = 1_000
 
 
 class PlaywrightBrowser:
-    """One browser; tests get a context of their own as ``context``, a page in it as ``page``."""
+    """One browser; tests get a context of their own as ``context``, a page in it as ``page``.
+
+    Making these takes the browser longer than most tests do, so the next test's are made while
+    one is running.
+    """
 
     def __init__(self, options: BrowserOptions) -> None:
         self._options = options
         self._playwright: Any = None
         self._browser: Any = None
         self._context: Any = None
+        self._spare: tuple[str | None, Beside[tuple[Any, Any]]] | None = None
         self._console: list[str] = []
 
     def open(self, url_root: str | None) -> Mapping[str, Any]:
@@ -54,7 +60,7 @@ class PlaywrightBrowser:
     def stop(self) -> None:
         browser, self._browser = self._browser, None
         playwright, self._playwright = self._playwright, None
-        self._context = None
+        self._context = self._spare = None
         for end in (
             browser.close if browser is not None else None,
             playwright.stop if playwright is not None else None,
@@ -95,18 +101,27 @@ class PlaywrightBrowser:
             return path.read_bytes()
 
     def _enter(self, url_root: str | None) -> Mapping[str, Any]:
-        width, height = WINDOW
-        self._context = context = self._browser.new_context(
-            base_url=url_root, viewport={"width": width, "height": height}
-        )
-        console: list[str] = []
-        self._console = console
+        spare, self._spare = self._spare, None
+        if spare is None or spare[0] != url_root:
+            context, page = self._new_context(url_root)
+        else:
+            context, page = spare[1].result()
+        self._context = context
+        self._console = console = []
         context.on("console", lambda message: _note(console, f"{message.type}: {message.text}"))
         context.on("weberror", lambda error: _note(console, f"uncaught: {error.error}"))
         context.on("requestfailed", lambda request: _note(console, f"failed: {_told(request)}"))
         if self._options.trace:
             context.tracing.start(screenshots=True, snapshots=True, sources=True)
-        return {"context": context, "page": context.new_page()}
+        self._spare = url_root, Beside(self._browser, lambda: self._new_context(url_root))
+        return {"context": context, "page": page}
+
+    def _new_context(self, url_root: str | None) -> tuple[Any, Any]:
+        width, height = WINDOW
+        context = self._browser.new_context(
+            base_url=url_root, viewport={"width": width, "height": height}
+        )
+        return context, context.new_page()
 
     def _start(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """Driver processes: started so that they can be ended, also when the one who started them died.
 
-A driver leads a process group of its own, in which the browser is as well. While it runs a file
+A driver leads a process group of its own, in which the browser is as well, and has a folder of its
+own for temporary files, so that nothing is left when all of it is killed. While it runs a file
 tells whose it is, so that any later process can end what a killed one has left.
 """
 
@@ -8,18 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 #: Arguments for Popen: the process leads a group, which no Ctrl-C of the terminal reaches.
 OWN_GROUP: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-PATIENCE = 5.0  # seconds, for a process that was asked to end
+PATIENCE = 5.0  # seconds, for a process that was killed
+_PREFIX = "sanerunner-driver-"
 
 
-def folder() -> Path | None:
+def registry() -> Path | None:
     """Return the folder of the files, which belongs to this user alone; None if there cannot be
     one.
     """
@@ -35,25 +39,38 @@ def folder() -> Path | None:
     return path if private and path.is_dir() and not path.is_symlink() else None
 
 
-def note(pid: int) -> None:
-    """``pid`` is a driver of this process, and leads its group."""
-    place = folder()
-    if place is None:
-        return
-    known = {"owner": [os.getpid(), started(os.getpid())], "driver": [pid, started(pid)]}
-    (place / f"{pid}.json").write_text(json.dumps(known), encoding="utf-8")
+class DriverFiles:
+    """The temporary files of one driver: ``environment`` leads it to them."""
 
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix=_PREFIX)
+        self.environment = {**os.environ, "TMPDIR": self.folder}
+        self._note: Path | None = None
 
-def forget(pid: int) -> None:
-    """The driver has ended."""
-    place = folder()
-    if place is not None:
-        (place / f"{pid}.json").unlink(missing_ok=True)
+    def note(self, pid: int) -> None:
+        """``pid`` is the driver, which this process has started with OWN_GROUP."""
+        place = registry()
+        if place is None:
+            return
+        owner = os.getpid()
+        known = {
+            "owner": [owner, started(owner)],
+            "driver": [pid, started(pid)],
+            "folder": self.folder,
+        }
+        self._note = place / f"{pid}.json"
+        self._note.write_text(json.dumps(known), encoding="utf-8")
+
+    def remove(self) -> None:
+        """The driver has ended."""
+        _remove(self.folder)
+        if self._note is not None:
+            self._note.unlink(missing_ok=True)
 
 
 def end_orphans() -> list[int]:
     """End the drivers whose owners are dead, with their browsers; return their ids."""
-    place = folder()
+    place = registry()
     ended = []
     for path in sorted(place.glob("*.json")) if place is not None else ():
         try:
@@ -68,19 +85,14 @@ def end_orphans() -> list[int]:
             continue
         if started(driver) in ("", since) and _kill_group(driver):
             ended.append(driver)
+        _remove(str(known.get("folder", "")))
         path.unlink(missing_ok=True)
     return ended
 
 
-def end(process: subprocess.Popen[Any], *, kill: bool = False) -> None:
-    """End a driver that was started with OWN_GROUP, and whatever is left in its group."""
+def end(process: subprocess.Popen[Any]) -> None:
+    """Kill a driver that was started with OWN_GROUP, and its browser."""
     try:
-        if not kill and process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                pass
         _kill_group(process.pid)
         if process.poll() is None:
             process.kill()
@@ -89,7 +101,14 @@ def end(process: subprocess.Popen[Any], *, kill: bool = False) -> None:
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-        forget(process.pid)
+
+
+def _remove(folder: str) -> None:
+    """Remove a driver's folder, into which a dying process may still write."""
+    if Path(folder).name.startswith(_PREFIX):
+        deadline = time.monotonic() + PATIENCE
+        while os.path.isdir(folder) and time.monotonic() < deadline:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def started(pid: int) -> str:

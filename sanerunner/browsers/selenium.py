@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..exceptions import BrowserUnavailable
-from . import processes, starting
+from . import starting
 from .base import Artifact, BrowserOptions
 from .contexts import Contexts, contexts_for
 
@@ -44,7 +44,7 @@ class SeleniumBrowser:
             try:
                 self._enter()
             except Exception:  # it died between two tests
-                self._discard()
+                self.stop()
         if self._driver is None:
             self._start()
             self._enter()
@@ -59,18 +59,13 @@ class SeleniumBrowser:
         try:
             self._contexts.leave()
         except Exception:  # it has crashed, or hangs; the test has been told by what it did
-            self._discard()
+            self.stop()
 
     def stop(self) -> None:
         driver, self._driver = self._driver, None
         if driver is None:
             return
         self._forget_contexts()
-        try:
-            with _impatient(driver) as execute:
-                execute("quit", {})
-        except Exception:
-            pass  # what does not end by itself is killed
         self._let_go(driver)
 
     def set_cookie(self, name: str, value: str, url: str, *, secure: bool = False) -> None:
@@ -108,7 +103,7 @@ class SeleniumBrowser:
             if self._options.slowmo:
                 _slow_down(driver, self._options.slowmo / 1000)
         except Exception as error:
-            self._discard()
+            self.stop()
             raise BrowserUnavailable(
                 f"The browser has started but does not obey: {starting.first_line(error)}"
             ) from error
@@ -124,21 +119,16 @@ class SeleniumBrowser:
             driver.execute("deleteNetworkConditions")
             driver.get_log("browser")  # which empties it
 
-    def _discard(self) -> None:
-        """Kill a browser that may not answer any more."""
-        driver, self._driver = self._driver, None
-        self._forget_contexts()
-        self._let_go(driver, kill=True)
-
     def _forget_contexts(self) -> None:
         contexts, self._contexts = self._contexts, None
         if contexts is not None:
             contexts.close()
 
-    def _let_go(self, driver: Any, *, kill: bool = False) -> None:
+    @staticmethod
+    def _let_go(driver: Any) -> None:
         if (service := getattr(driver, "service", None)) is not None:
-            processes.end(service.process, kill=kill)
-        elif kill:  # a Grid's
+            starting.end_service(service)
+        else:  # a Grid's
             try:
                 with _impatient(driver) as execute:
                     execute("quit", {})

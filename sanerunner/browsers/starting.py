@@ -67,15 +67,39 @@ def _start_local(options: BrowserOptions) -> Any:
     processes.end_orphans()
     service_class: Any = FirefoxService if choice.name == "firefox" else ChromeService
     driver_class: Any = webdriver.Firefox if choice.name == "firefox" else webdriver.Chrome
-    service = service_class(driver_path, popen_kw=dict(processes.OWN_GROUP))
+    files = processes.DriverFiles()
+    service = _noting(service_class)(
+        driver_path, env=files.environment, popen_kw=dict(processes.OWN_GROUP)
+    )
+    service.files = files
     try:
         driver = driver_class(options=_options_for(choice, options), service=service)
-    except Exception as error:
-        if (process := getattr(service, "process", None)) is not None:
-            processes.end(process, kill=True)
+    except BaseException as error:
+        end_service(service)
+        if not isinstance(error, Exception):
+            raise
         raise BrowserUnavailable(_why_not(error, choice, driver_path)) from error
-    processes.note(service.process.pid)
     return driver
+
+
+def _noting(service_class: Any) -> Any:
+    """Return a class of services that are known to be this process's as soon as they run."""
+
+    class Noting(service_class):  # type: ignore[misc]
+        files: processes.DriverFiles
+
+        def start(self) -> None:
+            super().start()
+            self.files.note(self.process.pid)
+
+    return Noting
+
+
+def end_service(service: Any) -> None:
+    """Kill the driver of a service that ``start()`` has made, with its browser."""
+    if (process := getattr(service, "process", None)) is not None:
+        processes.end(process)
+    service.files.remove()
 
 
 def _options_for(choice: BrowserChoice, options: BrowserOptions) -> Any:
@@ -172,7 +196,7 @@ def _ask(grid: str) -> str:
 def _grid_version(status: Mapping[str, Any]) -> str:
     nodes = status.get("nodes") or [{}]
     build = status.get("build") or {}
-    version = nodes[0].get("version") or build.get("version") or "of unknown version"
+    version = nodes[0].get("version") or build.get("version") or "unknown"
     return f"version {str(version).split(' ')[0]}"
 
 

@@ -15,10 +15,6 @@ INTERVAL = 0.05
 Found = TypeVar("Found")
 
 
-class WaitTimeout(AssertionError):
-    """What a test waited for did not come."""
-
-
 def wait_until(
     condition: Callable[[], Found],
     what: str = "",
@@ -32,7 +28,7 @@ def wait_until(
 
     An exception that it raises means "not yet": an element may not be there. ``what`` tells in the
     message what was waited for; ``detail`` what else is known then. ``pause`` waits between two
-    calls. Times are seconds. Raises WaitTimeout, with the last answer or exception.
+    calls. Times are seconds. Raises AssertionError, with the last answer or exception.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -51,7 +47,7 @@ def wait_until(
     last = f"it last returned {found!r}" if error is None else f"it last raised {_told(error)}"
     more = "; ".join(filter(None, (last, detail())))
     message = f"Waited {timeout:g} s for {what or described(condition)}; {more}."
-    raise WaitTimeout(message) from error
+    raise AssertionError(message) from error
 
 
 def described(condition: Callable[[], Any]) -> str:
