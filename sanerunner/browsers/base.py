@@ -52,7 +52,7 @@ class Browser(Protocol):
         """
 
     def set_cookie(self, name: str, value: str, url: str, *, secure: bool = False) -> None:
-        """Put a cookie into the test's context, for the site of ``url``; scripts cannot read it."""
+        """Put a cookie that scripts cannot read into the test's context, for ``url``'s site."""
 
     def close(self) -> None:
         """End the test's context with all that is in it. A browser that does not do so in time is

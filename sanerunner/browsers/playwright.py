@@ -58,18 +58,14 @@ class PlaywrightBrowser:
             self.stop()
 
     def stop(self) -> None:
-        browser, self._browser = self._browser, None
         playwright, self._playwright = self._playwright, None
-        self._context = self._spare = None
-        for end in (
-            browser.close if browser is not None else None,
-            playwright.stop if playwright is not None else None,
-        ):
-            try:
-                if end is not None:
-                    end()
-            except Exception:
-                pass  # the driver ends what is left when its pipe is closed
+        self._browser = self._context = self._spare = None
+        if playwright is None:
+            return
+        try:
+            playwright.stop()  # its driver ends the browser, and itself
+        except Exception:
+            pass  # the driver has died
 
     def set_cookie(self, name: str, value: str, url: str, *, secure: bool = False) -> None:
         cookie = {"name": name, "value": value, "url": url, "secure": secure, "httpOnly": True}
@@ -77,6 +73,8 @@ class PlaywrightBrowser:
 
     def capture(self) -> Iterator[Artifact]:
         missing: list[str] = []
+        if not self._context.pages:
+            missing.append("There is no page: it was closed, or the browser has crashed.\n")
         for number, page in enumerate(self._context.pages, 1):
             stem = "page" if number == 1 else f"page-{number}"
             try:

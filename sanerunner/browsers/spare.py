@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from .unmark import running_loop
+
 Made = TypeVar("Made")
 
 
@@ -40,5 +42,6 @@ class Beside(Generic[Made]):
             made: Made = await self._done
             return made
 
-        found: Made = self._owner._sync(wait())
+        with running_loop(self._owner._loop):
+            found: Made = self._owner._sync(wait())
         return found

@@ -34,19 +34,21 @@ def unmark() -> None:
     setattr(_sync_base, _DONE, True)
     for each in vars(_generated).values():
         if isinstance(each, type) and issubclass(each, _sync_base.SyncBase):
-            _mark_during_calls(each, lambda self: getattr(self, "_loop", None))
-    _mark_during_calls(_sync_base.SyncBase, lambda self: getattr(self, "_loop", None))
+            _mark_during_calls(each, _loop_of)
+    _mark_during_calls(_sync_base.SyncBase, _loop_of)
+    blocks = {"__enter__", "__exit__", "close"}
+    _mark_during_calls(_sync_base.SyncContextManager, _loop_of, only=blocks)
     _mark_during_calls(
-        _sync_base.EventInfo, lambda self: self._sync_base._loop, only={"value", "is_done"}
+        _sync_base.EventInfo, lambda self: _loop_of(self._sync_base), only={"value", "is_done"}
     )
     _mark_during_calls(
         _sync_base.EventContextManager,
-        lambda self: self._event._sync_base._loop,
+        lambda self: _loop_of(self._event._sync_base),
         only={"__enter__", "__exit__"},
     )
     _mark_during_calls(
         _context_manager.PlaywrightContextManager,
-        lambda self: getattr(self, "_loop", None),  # which start() makes
+        _loop_of,
         only={"__enter__", "__exit__", "start"},
     )
     _unmark_during_handlers(type(_sync_base.mapping))
@@ -63,10 +65,22 @@ def running_loop(loop: AbstractEventLoop | None) -> Iterator[None]:
         events._set_running_loop(before)
 
 
+def _loop_of(owner: Any) -> AbstractEventLoop | None:
+    """Return the loop of an object of Playwright's; None before it runs, and when the driver has
+    ended.
+    """
+    connection = getattr(owner, "_connection", None)
+    fiber = getattr(owner, "_dispatcher_fiber", getattr(connection, "_dispatcher_fiber", None))
+    if fiber is None or fiber.dead:
+        return None
+    loop: AbstractEventLoop = owner._loop
+    return loop
+
+
 def _mark_during_calls(owner: type, loop_of: LoopOf, only: set[str] | None = None) -> None:
-    """Replace the methods and properties of a class, but not those that it inherits."""
+    """Replace the public methods and properties of a class, but not those that it inherits."""
     for name, member in list(vars(owner).items()):
-        wanted = name in only if only else name not in ("__init__", "__new__")
+        wanted = name in only if only else not name.startswith("_")
         if not wanted:
             continue
         if isinstance(member, FunctionType):
@@ -79,9 +93,7 @@ def _marked(function: Callable[..., Any], loop_of: LoopOf) -> Callable[..., Any]
     @functools.wraps(function)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         loop = loop_of(self)
-        if loop is None or loop.is_closed():
-            loop = events._get_running_loop()
-        with running_loop(loop):
+        with running_loop(events._get_running_loop() if loop is None else loop):
             return function(self, *args, **kwargs)
 
     return call
