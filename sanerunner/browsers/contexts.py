@@ -11,7 +11,20 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from .base import WINDOW
-from .devtools import Devtools, DevtoolsError, devtools_url
+from .devtools import TIMEOUT, Devtools, DevtoolsError, devtools_url
+
+
+# Commands of the DevTools protocol that are carried out in the browser's first context unless they
+# say in which.
+_OF_CONTEXTS = {
+    "Browser.grantPermissions",
+    "Browser.resetPermissions",
+    "Browser.setDownloadBehavior",
+    "Browser.setPermission",
+    "Storage.clearCookies",
+    "Storage.getCookies",
+    "Storage.setCookies",
+}
 
 
 class Contexts(Protocol):
@@ -50,6 +63,7 @@ class DevtoolsContexts:
         self._devtools.answer(self._asked)
         self._asked = 0
         self._devtools.call("Target.closeTarget", targetId=driver.current_window_handle)
+        self._scope_commands()
 
     def enter(self) -> None:
         if self._asked:
@@ -79,12 +93,36 @@ class DevtoolsContexts:
         )
 
 
+    def _scope_commands(self) -> None:
+        """Have what drivers do in the browser's first context done in the test's."""
+        execute = self._driver.execute
+
+        def scoped(command: str, params: Any = None) -> Any:
+            if command == "setPermissions":
+                name, state = params["descriptor"], params["state"]
+                self._devtools.call(
+                    "Browser.setPermission",
+                    permission=name,
+                    setting=state,
+                    browserContextId=self._current,
+                )
+                return {"value": None}
+            if command == "executeCdpCommand" and params["cmd"] in _OF_CONTEXTS:
+                given = {"browserContextId": self._current, **params["params"]}
+                params = {**params, "params": given}
+            return execute(command, params)
+
+        self._driver.execute = scoped
+
+
 class BidiContexts:
     """Those of WebDriver BiDi, called user contexts: Firefox has them, and Grids pass them on."""
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
         self._current = self._next = self._window = ""
+        driver.browser  # noqa: B018 (it opens the connection)
+        driver._websocket_connection.response_wait_timeout = TIMEOUT  # not half a minute
         self._make_next()
         driver.close()  # the window that it has started with
 

@@ -37,7 +37,7 @@ class SeleniumBrowser:
         self._options = options
         self._driver: Any = None
         self._contexts: Contexts | None = None
-        self._timeouts: Any = None
+        self._timeouts: Mapping[str, int] = {}
 
     def open(self, url_root: str | None) -> Mapping[str, Any]:
         if self._driver is not None:
@@ -71,8 +71,9 @@ class SeleniumBrowser:
     def set_cookie(self, name: str, value: str, url: str, *, secure: bool = False) -> None:
         driver = self._driver
         cookie = {"name": name, "value": value, "path": "/", "secure": secure, "httpOnly": True}
-        if hasattr(driver, "execute_cdp_cmd") and _is_chromium(driver):
-            driver.execute_cdp_cmd("Network.setCookie", {**cookie, "url": url})
+        if _is_chromium(driver):
+            command = {"cmd": "Network.setCookie", "params": {**cookie, "url": url}}
+            driver.execute("executeCdpCommand", command)
             return
         driver.get(url)  # other drivers set cookies of the current site only
         driver.add_cookie(cookie)
@@ -98,7 +99,7 @@ class SeleniumBrowser:
     def _start(self) -> None:
         self._driver = driver = starting.start(self._options)
         try:
-            self._timeouts = driver.timeouts
+            self._timeouts = driver.capabilities.get("timeouts") or {}
             self._contexts = contexts_for(driver)
             if self._options.slowmo:
                 _slow_down(driver, self._options.slowmo / 1000)
@@ -113,11 +114,11 @@ class SeleniumBrowser:
         if self._contexts is not None:
             self._contexts.enter()
         # What the driver, not the context, remembers.
-        driver.timeouts = self._timeouts
+        driver.execute("setTimeouts", dict(self._timeouts))
         driver.pinned_scripts = {}
         if _is_chromium(driver):
-            driver.execute("deleteNetworkConditions")
-            driver.get_log("browser")  # which empties it
+            _try(driver, "deleteNetworkConditions", {})
+            _try(driver, "getLog", {"type": "browser"})  # which empties it
 
     def _forget_contexts(self) -> None:
         contexts, self._contexts = self._contexts, None
@@ -213,6 +214,16 @@ _CAPTURED: dict[str, Callable[[Execute], bytes]] = {
 
 def _is_chromium(driver: Any) -> bool:
     return "goog:chromeOptions" in driver.capabilities
+
+
+def _try(driver: Any, command: str, parameters: Mapping[str, Any]) -> None:
+    """Execute what not every Grid passes on."""
+    from selenium.common.exceptions import WebDriverException
+
+    try:
+        driver.execute(command, dict(parameters))
+    except (WebDriverException, KeyError):  # KeyError: Selenium does not know the command
+        pass
 
 
 def _slow_down(driver: Any, seconds: float) -> None:
