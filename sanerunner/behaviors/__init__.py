@@ -14,7 +14,7 @@ from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
 from .plain import PlainIsolation
 from .rewind import RewindBehavior
-from .server import LiveServerBehavior
+from .server import LiveServerBehavior, live_server
 from .sessions import SessionBehavior
 from .translation import TranslationBehavior
 
@@ -47,7 +47,7 @@ def built_in(
         if baselines is not None:
             baselines.moved(aliases)
 
-    server = server or ProcessServer()
+    server = server or live_server(config)
     return [
         *detecting,
         *committing,

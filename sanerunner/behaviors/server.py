@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -12,6 +13,7 @@ from django.test import LiveServerTestCase, TransactionTestCase, modify_settings
 
 from ..collection.describing import dotted_name
 from ..collection.kinds import attribute, class_switches, switched_on
+from ..conf import Config
 from ..plugins import Plugin
 from ..servers.application import application_for
 from ..servers.process import ProcessServer
@@ -44,6 +46,7 @@ class LiveServerBehavior(Plugin):
         self._service: Service | None = None  # of that class
         self._plain = False  # whether it is none of Django's
         self._class_stack = ExitStack()
+        self._test_stack = ExitStack()
         self._leave: Callable[[], None] = lambda: None
 
     def worker_setup(self, worker: int) -> None:
@@ -57,37 +60,40 @@ class LiveServerBehavior(Plugin):
     def class_setup(self, test_class: type) -> None:
         self._class = test_class
         self._plain = not issubclass(test_class, LiveServerTestCase)
-        if not self._plain or not _asks(test_class):
-            return
-        with ExitStack() as stack:
-            if not issubclass(test_class, TransactionTestCase):
+        if self._plain and not _SWITCHES.isdisjoint(class_switches(test_class)):
+            if self._isolates(test_class):
                 self._isolation.set_up_class(test_class)
-                stack.callback(self._isolation.tear_down_class)
-            self._serve(test_class, stack.enter_context)
-            self._give_names(stack, test_class)
-            self._class_stack = stack.pop_all()
+            self._class_stack = self._serve_plain(test_class, with_fixtures=True)
+        elif self._plain and _has_asking_method(test_class):
+            self._server.start()  # here, where what starting changes is no test's leak
 
     def class_teardown(self, test_class: type) -> None:
         service, self._service, self._class = self._service, None, None
         problems = service.shut(fails=_fails(test_class)) if service else []
         self._class_stack.close()
+        self._isolation.tear_down_class()
         if problems:
             raise problems[0]
 
     def test_setup(self, test: unittest.TestCase) -> None:
-        if self._service is None or not self._wanted_by(test):
+        if self._service is not None:
+            self._service.drain()
+        if not self._wanted_by(test):
             return
-        self._service.drain()
-        if self._isolates(test):
+        if self._service is None:  # the method asks for it, not the class
+            self._test_stack = self._serve_plain(type(test), with_fixtures=False)
+        if self._isolates(type(test)):
             self._isolation.set_up(test)
+        assert self._service is not None
         _let_through(test, self._service)
 
     def test_teardown(self, test: unittest.TestCase) -> None:
         if self._service is None or not self._wanted_by(test):
             return
         self._service.drain()  # where the test has not come to its clean-ups
-        if self._isolates(test):
+        if self._isolates(type(test)):
             self._isolation.tear_down(test)
+        self._test_stack.close()
 
     def _start(self, test_class: Any) -> None:
         """In place of ``LiveServerTestCase._start_server_thread()``."""
@@ -99,27 +105,44 @@ class LiveServerBehavior(Plugin):
             return
         self._serve(test_class, test_class.enterClassContext)
 
-    def _serve(self, test_class: Any, enter: Callable[[Any], Any]) -> None:
-        """Start the server for a class; ``enter`` enters a context for the rest of it."""
+    def _serve_plain(self, test_class: type, *, with_fixtures: bool) -> ExitStack:
+        """Serve a class that is none of Django's until the stack that is returned is closed."""
+        with ExitStack() as stack:
+            stack.callback(setattr, self, "_service", None)
+            self._serve(test_class, stack.enter_context, with_fixtures)
+            self._give_names(stack, test_class)
+            return stack.pop_all()
+
+    def _serve(
+        self, test_class: Any, enter: Callable[[Any], Any], with_fixtures: bool = True
+    ) -> None:
+        """Start the server for a class; ``enter`` enters a context for the rest of it.
+
+        ``with_fixtures``: the class's own fixtures may send requests.
+        """
         server, sane = self._server, sharing.is_sane(test_class) or self._plain
         server.start()
+        shared: dict[str, Any] = {}
         if sane:
             enter(modify_settings(ALLOWED_HOSTS={"append": server.host}))
             application = application_for(server.interface)
         else:
-            application = sharing.stock_application(test_class)
-        service = Service(server, dotted_name(test_class), application, strict=sane)
+            shared = enter(sharing.shared_connections(test_class))
+            application = sharing.stock_application(test_class, shared)
+        service = Service(server, dotted_name(test_class), application, sane=sane)
         if not self._plain:
             test_class.server_thread = sharing.SharedServerThread(
                 test_class,
                 url=server.url if sane else None,
                 host=server.host if sane else test_class.host,
                 port=server.port,
+                connections_override=shared,
                 tell_failures=service.tell_failures,
                 drain=service.drain,
             )
-        enter(sharing.around_tear_down(test_class, service.fixtures))
-        enter(service.fixtures())
+        if with_fixtures:
+            enter(sharing.around_tear_down(test_class, service.fixtures))
+            enter(service.fixtures())
         self._service = service
 
     def _give_names(self, stack: ExitStack, test_class: Any) -> None:
@@ -134,10 +157,24 @@ class LiveServerBehavior(Plugin):
                 stack.callback(delattr, test_class, name)
 
     def _wanted_by(self, test: unittest.TestCase) -> bool:
-        return not self._plain or not _SWITCHES.isdisjoint(switched_on(test))
+        if self._plain:
+            return not _SWITCHES.isdisjoint(switched_on(test))
+        return self._service is not None  # else Django serves it
 
-    def _isolates(self, test: unittest.TestCase) -> bool:
-        return self._plain and not isinstance(test, TransactionTestCase)
+    def _isolates(self, test_class: type) -> bool:
+        return self._plain and not issubclass(test_class, TransactionTestCase)
+
+
+def live_server(config: Config) -> ProcessServer:
+    """Return the server of this process; it is not started yet."""
+    return ProcessServer(
+        config.live_server,
+        host=config.live_server_address,
+        port=config.live_server_port,
+        url_host=config.url_root_server_address,
+        url_root=config.url_root,
+        grace=config.live_server_grace,
+    )
 
 
 def _let_through(test: unittest.TestCase, service: Service) -> None:
@@ -171,9 +208,12 @@ def _fails(owner: Any) -> bool:
     return getattr(owner, "raise_server_errors", False) is True
 
 
-def _asks(test_class: Any) -> bool:
-    """Whether a class, or one of its tests, asks for a server."""
-    if not _SWITCHES.isdisjoint(class_switches(test_class)):
-        return True
-    methods = [getattr(test_class, name) for name in dir(test_class) if name.startswith("test")]
-    return any(getattr(method, name, None) is True for method in methods for name in _SWITCHES)
+@cache
+def _has_asking_method(test_class: Any) -> bool:
+    return any(
+        getattr(member, switch, None) is True
+        for base in test_class.__mro__
+        for name, member in vars(base).items()
+        if name.startswith("test")
+        for switch in _SWITCHES
+    )

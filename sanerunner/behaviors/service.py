@@ -19,23 +19,24 @@ class LateRequestWarning(UserWarning):
 class Service:
     """Opens the server's gate for a class and for each of its tests, and shuts it.
 
-    ``strict``: requests that a test leaves running fail it; else they are warned of.
+    Requests that a test of a ``sane`` class leaves running fail it. Of those of stock classes is
+    warned, and they share databases in memory as Django has it.
     """
 
     def __init__(
-        self, server: ProcessServer, owner: str, application: Callable[..., Any], *, strict: bool
+        self, server: ProcessServer, owner: str, application: Callable[..., Any], *, sane: bool
     ) -> None:
         self._server = server
         self._owner = owner
         self._application = application
-        self._strict = strict
+        self._sane = sane
         self._told = 0
         self._left: list[Closed] = []  # of the class's own epochs
 
     def open(self, owner: str = "") -> None:
         """Let requests through, for a test; for the class's fixtures if none is named."""
         self._told = 0
-        self._server.open(owner or self._owner, application=self._application)
+        self._server.open(owner or self._owner, application=self._application, shares=self._sane)
 
     def shut(self, *, fails: bool) -> list[Exception]:
         """End requests; return what the test has to answer for: requests that were still running
@@ -78,7 +79,7 @@ class Service:
         if not closed.late:
             return []
         message = late_message(closed.owner, closed.late)
-        if self._strict:
+        if self._sane:
             return [LateRequestError(message)]
         warnings.warn(message, LateRequestWarning, stacklevel=2)
         return []
@@ -87,8 +88,8 @@ class Service:
 def late_message(owner: str, late: Iterable[LateRequest]) -> str:
     """Say which requests ``owner``, a test or class, has left running."""
     return (
-        f"{owner} ended while the live server was answering {listed(late)}. Such requests are given "
-        "up, and may use no database any more: let the test wait for their answers."
+        f"{owner} ended while the live server was answering {listed(late)}. Such requests are "
+        "given up, and may use no database any more: let the test wait for their answers."
     )
 
 

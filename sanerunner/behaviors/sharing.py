@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import LiveServerTestCase
 from django.test.testcases import (
     LiveServerThread,
     _MediaFilesHandler,
     _StaticFilesHandler,
 )
+
+from ..cases import HttpTestCase
 
 START = "_start_server_thread"
 
@@ -43,6 +47,7 @@ class SharedServerThread:
         url: str | None,
         host: str,
         port: int,
+        connections_override: dict[str, BaseDatabaseWrapper],
         tell_failures: Callable[[], str],
         drain: Callable[[], object],
     ) -> None:
@@ -52,7 +57,7 @@ class SharedServerThread:
         self.tell_failures = tell_failures
         self.drain = drain
         self.static_handler = test_class.static_handler
-        self.connections_override = test_class._make_connections_override()
+        self.connections_override = connections_override
         self.is_ready = threading.Event()
         self.is_ready.set()
 
@@ -73,24 +78,68 @@ def can_share(test_class: Any, *, interface: str, host: str) -> bool:
     """
     if not is_sane(test_class) and (interface != "wsgi" or host not in _LOCAL):
         return False
+    handlers = (_StaticFilesHandler, StaticFilesHandler, HttpTestCase.static_handler)
     return (
         test_class.host == LiveServerTestCase.host
         and test_class.port == LiveServerTestCase.port
         and test_class.server_thread_class is LiveServerThread
-        and test_class.static_handler in (_StaticFilesHandler, StaticFilesHandler)
+        and test_class.static_handler in handlers
         and all(_is_inherited(test_class, name) for name in _STOCK)
     )
 
 
-def stock_application(test_class: Any) -> Callable[..., Any]:
-    """Return the application that a LiveServerThread of ``test_class`` would serve.
+def stock_application(
+    test_class: Any, shared: Mapping[str, BaseDatabaseWrapper]
+) -> Callable[..., Any]:
+    """Return the application that a LiveServerThread of ``test_class`` would serve; threads use
+    the connections ``shared``, by alias, of the thread that runs the tests.
 
     Without MEDIA_ROOT Django would serve the current folder, settings and all, as media.
     """
     application: Any = WSGIHandler()
     if settings.MEDIA_ROOT:
         application = _MediaFilesHandler(application)
-    return test_class.static_handler(application)  # type: ignore[no-any-return]
+    application = test_class.static_handler(application)
+
+    def application_sharing(environ: Any, start_response: Any) -> Any:
+        for alias, connection in shared.items():
+            connections[alias] = connection
+        return _Body(application(environ, start_response), shared)
+
+    return application_sharing if shared else application
+
+
+class _Body:
+    """The body of an answer; the thread may serve another class next."""
+
+    def __init__(self, body: Any, shared: Iterable[str]) -> None:
+        self._body = body
+        self._shared = shared
+        self.streaming = getattr(body, "streaming", True)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            for alias in self._shared:
+                del connections[alias]
+
+
+@contextmanager
+def shared_connections(test_class: Any) -> Iterator[dict[str, BaseDatabaseWrapper]]:
+    """In this block other threads may use those connections that Django's live server would."""
+    shared: dict[str, BaseDatabaseWrapper] = test_class._make_connections_override()
+    for connection in shared.values():
+        connection.inc_thread_sharing()
+    try:
+        yield shared
+    finally:
+        for connection in shared.values():
+            connection.dec_thread_sharing()
 
 
 def replace_start(start: Callable[[Any], None]) -> Callable[[], None]:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from .base import WINDOW
 from .devtools import TIMEOUT, Devtools, DevtoolsError, devtools_url
 
-
 # Commands of the DevTools protocol that are carried out in the browser's first context unless they
 # say in which.
 _OF_CONTEXTS = {
@@ -91,7 +90,6 @@ class DevtoolsContexts:
             width=width,
             height=height,
         )
-
 
     def _scope_commands(self) -> None:
         """Have what drivers do in the browser's first context done in the test's."""

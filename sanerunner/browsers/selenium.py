@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..exceptions import BrowserUnavailable
 from . import starting
@@ -235,9 +234,3 @@ def _slow_down(driver: Any, seconds: float) -> None:
         return execute(command, *args, **kwargs)
 
     driver.execute = slowly
-
-
-def site_of(url: str) -> str:
-    """Return scheme, host and port of ``url``."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from urllib.request import Request
 
+from django.apps import apps
+from django.conf import settings
 from django.test import LiveServerTestCase
 from django.utils.functional import classproperty
 
@@ -32,6 +34,17 @@ class HttpTestCase(DestructiveDatabaseTestCase, LiveServerTestCase):
     start_live_server = True
     #: An unhandled exception in a view fails the test, whatever the client has made of it.
     raise_server_errors = True
+
+    @staticmethod
+    def static_handler(application: Any) -> Any:
+        """Put static files in front of an application, for Django's server: those that
+        StaticLiveServerTestCase serves, if STATIC_URL is set.
+        """
+        if settings.STATIC_URL is None or not apps.is_installed("django.contrib.staticfiles"):
+            return application
+        from django.contrib.staticfiles.handlers import StaticFilesHandler
+
+        return StaticFilesHandler(application)
 
     @classmethod
     def tearDownClass(cls) -> None:

@@ -12,7 +12,7 @@ from .sessions import session_cookie
 from .urlopen import TIMEOUT
 
 
-class HttpClient(httpx.Client):
+class HttpClient(httpx.Client):  # type: ignore[misc]
     """httpx.Client for one server; paths are below ``base_url``, cookies are its own."""
 
     def __init__(self, base_url: str, **options: Any) -> None:

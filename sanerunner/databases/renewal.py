@@ -103,3 +103,12 @@ def _forget_the_test(connection: Any) -> None:
     connection.savepoint_ids = []
     connection.atomic_blocks = []
     connection.run_on_commit = []
+
+
+def forget_session(wrapper: Any) -> None:
+    """Have Django's wrapper, whose session has ended or is not its own, open one when it is used
+    next.
+    """
+    wrapper.connection = None
+    wrapper.in_atomic_block = wrapper.needs_rollback = wrapper.closed_in_transaction = False
+    wrapper.savepoint_ids, wrapper.atomic_blocks, wrapper.run_on_commit = [], [], []

@@ -5,6 +5,7 @@ One module for each vendor; elsewhere no vendor is named.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from configparser import ConfigParser
 from configparser import Error as ParserError
 from functools import cache
@@ -26,6 +27,21 @@ _PATHS = {
     "mysql": "sanerunner.databases.mysql.MySQL",
     "sqlite": "sanerunner.databases.sqlite.SQLite",
 }
+
+
+class SharedSession:
+    """The session of one thread's wrapper, used by those of other threads, where a session of
+    their own would not do. ``check`` is called before each use, and may raise.
+    """
+
+    def admit(self, wrapper: BaseDatabaseWrapper) -> None:
+        """Have the owner, or a mirror of it, both of the thread that calls, expect others."""
+
+    def lend(self, wrapper: BaseDatabaseWrapper) -> None:
+        """Have the wrapper of another thread use the session. It is called in that thread."""
+
+    def end(self) -> None:
+        """End what others have left open, by force; they have no session any more."""
 
 
 class Vendor:
@@ -110,6 +126,17 @@ class Vendor:
         has left behind and of processes that its tests have started: with them it cannot be
         dropped. ``connection`` itself is closed.
         """
+
+    def shared_session(
+        self, connection: BaseDatabaseWrapper, check: Callable[[], None]
+    ) -> SharedSession | None:
+        """Return how other threads use the database of ``connection``; None if each opens a
+        session of its own.
+        """
+        return None
+
+    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+        """Have the statement fail that another thread executes over ``connection`` now."""
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Let commits to the test database that ``connection`` has just opened not wait for the

@@ -14,15 +14,19 @@ from urllib.request import url2pathname
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler, StaticFilesHandler
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.servers.basehttp import get_internal_wsgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.utils._os import safe_join
 from django.utils.module_loading import import_string
 from django.views.static import serve
 
 from ..exceptions import ServerError
 from .base import ASGI
+
+# Django's handlers for files, to which mypy would object as they are.
+_WSGIFiles: Any = StaticFilesHandler
+_ASGIFiles: Any = ASGIStaticFilesHandler
 
 Application = Callable[..., Any]
 
@@ -38,30 +42,36 @@ def wsgi_application(*, static_handler: Callable[[Application], Any] | None = No
     ``static_handler`` is that of a LiveServerTestCase; by default it is what
     StaticLiveServerTestCase has, if STATIC_URL is set.
     """
-    application: Application = get_internal_wsgi_application()
+    application: Application = _project("WSGI_APPLICATION", WSGIHandler)
     if _has_media():
         application = _MediaFiles(application)
     if static_handler is not None:
-        return static_handler(application)
-    return _static_handler(StaticFilesHandler, _Collected)(application)
+        handled: Application = static_handler(application)
+        return handled
+    return _static_handler(_WSGIFiles, _Collected)(application)
 
 
 def asgi_application() -> Application:
     """Return ASGI_APPLICATION, or Django's handler, with files in front of it."""
-    application: Any = _project_asgi()
+    application: Any = _project("ASGI_APPLICATION", ASGIHandler)
     if _has_media():
         application = _ASGIMediaFiles(application)
-    return _static_handler(ASGIStaticFilesHandler, _ASGICollected)(application)
+    return _static_handler(_ASGIFiles, _ASGICollected)(application)
 
 
-def _project_asgi() -> Any:
-    path = getattr(settings, "ASGI_APPLICATION", None)
+def _project(name: str, handler: Callable[[], Application]) -> Application:
+    """Return the application that a setting names, or Django's, made by ``handler()``.
+
+    ``get_wsgi_application()`` would set Django up once more, logging and all.
+    """
+    path = getattr(settings, name, None)
     if path is None:
-        return get_asgi_application()
+        return handler()
     try:
-        return import_string(path)
+        application: Application = import_string(path)
     except ImportError as error:
-        raise ServerError(f"ASGI_APPLICATION {path!r} cannot be imported: {error}") from error
+        raise ServerError(f"{name} {path!r} cannot be imported: {error}") from error
+    return application
 
 
 def _static_handler(found: Any, collected: Any) -> Callable[[Application], Application]:
@@ -123,17 +133,17 @@ class _Static(_Folder):
         return str(settings.STATIC_ROOT)
 
 
-class _MediaFiles(_Media, StaticFilesHandler):
+class _MediaFiles(_Media, _WSGIFiles):
     """Over WSGI."""
 
 
-class _ASGIMediaFiles(_Media, ASGIStaticFilesHandler):
+class _ASGIMediaFiles(_Media, _ASGIFiles):
     """Over ASGI."""
 
 
-class _Collected(_Static, StaticFilesHandler):
+class _Collected(_Static, _WSGIFiles):
     """Over WSGI, without staticfiles in INSTALLED_APPS."""
 
 
-class _ASGICollected(_Static, ASGIStaticFilesHandler):
+class _ASGICollected(_Static, _ASGIFiles):
     """Over ASGI, without staticfiles in INSTALLED_APPS."""

@@ -9,6 +9,9 @@ from typing import Any
 from .epochs import CURRENT, Epoch, EpochOverError, Exchange
 from .wsgigate import CLOSED, FAILED
 
+#: How long an application has to end an exchange whose client has left, in seconds.
+PATIENCE = 0.1
+
 Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -18,25 +21,29 @@ Send = Callable[[Message], Awaitable[None]]
 class ASGIGate:
     """An application in front of that of the epoch which ``present`` returns.
 
-    Requests and WebSockets that are given up are cancelled. The application that is there when
-    the server starts is told of start and end (*lifespan*).
+    Requests and WebSockets that are given up are cancelled. The application
+    ``first`` is told of the start and the end of the server (*lifespan*).
     """
 
-    def __init__(self, present: Callable[[], Epoch | None]) -> None:
+    def __init__(
+        self, present: Callable[[], Epoch | None], first: Callable[..., Any] | None = None
+    ) -> None:
         self._present = present
+        self._begins = first or _has_no_lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        epoch = self._present()
         if scope["type"] == "lifespan":
-            await _lifespan(epoch, scope, receive, send)
+            await self._begins(scope, receive, send)
             return
-        exchange = epoch.enter(_method(scope), _url(scope), _canceller()) if epoch else None
+        epoch = self._present()
+        client = _Client(scope["type"], receive)
+        exchange = epoch.enter(_method(scope), _url(scope), client.leave) if epoch else None
         if exchange is None:
             await _refuse(scope, send)
             return
         CURRENT.set(exchange)
         try:
-            await self._pass(exchange, scope, receive, send)
+            await self._pass(exchange, scope, client, send)
         finally:
             exchange.epoch.leave(exchange)
 
@@ -87,22 +94,44 @@ class _Told:
         await self._send(message)
 
 
-def _canceller() -> Callable[[], object]:
-    """Return what cancels the task that runs now, from another thread."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
+class _Client:
+    """``receive()`` of an exchange: the client leaves when the exchange is given up.
 
-    def cancel() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+    Most applications end their views then. A task that has not ended soon after is cancelled.
+    """
 
-    return cancel
+    def __init__(self, kind: str, receive: Receive) -> None:
+        self._kind = kind
+        self._receive = receive
+        self._left = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+
+    async def __call__(self) -> Message:
+        message = asyncio.ensure_future(self._receive())
+        left = asyncio.ensure_future(self._left.wait())
+        try:
+            await asyncio.wait([message, left], return_when=asyncio.FIRST_COMPLETED)
+            if message.done():
+                return message.result()
+            return {"type": f"{self._kind}.disconnect", "code": 1001}
+        finally:
+            for future in (message, left):
+                future.cancel()
+
+    def leave(self) -> None:
+        """Called from another thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._left.set()
+        if self._task is not None:
+            self._loop.call_later(PATIENCE, self._task.cancel)
 
 
-async def _lifespan(epoch: Epoch | None, scope: Scope, receive: Receive, send: Send) -> None:
-    if epoch is None or epoch.application is None:
-        raise RuntimeError("there is no application yet")  # the server goes on without
-    await epoch.application(scope, receive, send)
+async def _has_no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RuntimeError("there is nothing to start")  # which a server has to take
 
 
 async def _refuse(scope: Scope, send: Send) -> None:

@@ -12,6 +12,9 @@ from ..exceptions import ServerError
 
 WSGI, ASGI = "wsgi", "asgi"
 
+#: How long threads are waited for at the end, when their connections were shut down, in seconds.
+FAREWELL = 0.5
+
 #: Connections that wait to be accepted: Chromium opens many at once.
 BACKLOG = 128
 
@@ -57,6 +60,8 @@ def listen(host: str, port: int) -> socket.socket:
     # With a protocol that is not named, asyncio does not set TCP_NODELAY on what it accepts.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
+        # What is accepted inherits this, where a server does not set it: 44 ms an answer.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if os.name == "posix":  # elsewhere it would let two servers have one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -65,6 +70,14 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise unavailable(host, port, error) from error
     return listener
+
+
+def shut_down(connection: socket.socket) -> None:
+    """End a connection that another thread may be using: it finds that the client is gone."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the client was faster
 
 
 def unavailable(host: str, port: int, error: Exception) -> ServerError:

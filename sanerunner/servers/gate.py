@@ -20,13 +20,15 @@ STREAM_GRACE = 0.1
 class Gate:
     """One for each server: ``application`` is what the server serves.
 
+    ``first`` is the application that is told of the server's start and end (ASGI's lifespan).
     While no epoch is open requests are answered with 503. ``interface`` is "wsgi" or "asgi".
     """
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, first: Callable[..., Any] | None = None) -> None:
         self._epoch: Epoch | None = None
-        form = ASGIGate if interface == ASGI else WSGIGate
-        self.application: Callable[..., Any] = form(self._present)
+        self.application: Callable[..., Any] = (
+            ASGIGate(self._present, first) if interface == ASGI else WSGIGate(self._present)
+        )
 
     @property
     def is_open(self) -> bool:

@@ -37,8 +37,9 @@ class Inheritance:
         ) -> Any:
             return submit(pool, _belonging(CURRENT.get(), work), *args, **kwargs)
 
-        threading.Thread.start = start_thread  # type: ignore[method-assign]
-        ThreadPoolExecutor.submit = submit_work  # type: ignore[method-assign,assignment]
+        thread_class: Any = threading.Thread
+        pool_class: Any = ThreadPoolExecutor
+        thread_class.start, pool_class.submit = start_thread, submit_work
 
     def end(self) -> None:
         if self._start is not None:

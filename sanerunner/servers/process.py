@@ -84,17 +84,20 @@ class ProcessServer:
         host = self._url_host or ("localhost" if self._host in _ANY else self._host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    def start(self) -> None:
+    def start(self, application: Callable[..., Any] | None = None) -> None:
         """Start the server, if it has not been; nothing is let in. ``open()`` calls this.
+
+        ``application`` is the one that is told of start and end (ASGI's lifespan), by default
+        the project's.
 
         Raises ServerError where it cannot listen, or a package is missing.
         """
         if self._server is not None:
             return
         server_type = server_class(self.kind)
-        gate = Gate(server_type.interface)
-        application = gate.application if self._wrap is None else self._wrap(gate.application)
-        server = server_type(application, host=self._host, port=self._port)
+        gate = Gate(server_type.interface, application or self._project())
+        served = gate.application if self._wrap is None else self._wrap(gate.application)
+        server = server_type(served, host=self._host, port=self._port)
         self._inheritance.begin()
         try:
             server.start()
@@ -103,21 +106,21 @@ class ProcessServer:
             raise
         self._gate, self._server = gate, server
 
-    def open(self, owner: str, *, application: Callable[..., Any] | None = None) -> Epoch:
+    def open(
+        self, owner: str, *, application: Callable[..., Any] | None = None, shares: bool = True
+    ) -> Epoch:
         """Let requests through, for ``owner``: a test's id. In-memory databases of this thread
-        are shared with the server's threads.
+        are shared with the server's threads, unless ``shares`` is False: the application does it.
 
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
         if application is None:
-            if self._application is None:
-                self._application = application_for(self.interface)
-            application = self._application
-        self.start()
+            application = self._project()
+        self.start(application)
         assert self._gate is not None
         if self._gate.is_open:
             self.shut()
-        self._connections.open()
+        self._connections.open(shares=shares)
         return self._gate.open(owner, application=application)
 
     def shut(self, *, grace: float | None = None) -> Closed:
@@ -132,6 +135,11 @@ class ProcessServer:
             return self._gate.shut(grace=self.grace if grace is None else grace)
         finally:
             self._connections.end()
+
+    def _project(self) -> Callable[..., Any]:
+        if self._application is None:
+            self._application = application_for(self.interface)
+        return self._application
 
     def running(self) -> tuple[LateRequest, ...]:
         """Return the requests that are being answered now."""

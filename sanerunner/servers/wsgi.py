@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.servers.basehttp import (
+    ThreadedWSGIServer,
+    WSGIRequestHandler,
+    is_broken_pipe_error,
+)
 
-from .base import BACKLOG, WSGI, listen
+from .base import BACKLOG, FAREWELL, WSGI, listen, shut_down
 from .wsgigate import ABORT
-
-#: How long threads are waited for whose connections were shut down, in seconds.
-FAREWELL = 0.5
 
 
 class ThreadedServer:
@@ -51,12 +52,13 @@ class ThreadedServer:
 
 
 class _Handler(WSGIRequestHandler):
+    connection: Any  # a socket, whatever Django's stubs say
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
-        environ[ABORT] = partial(_shut_down, self.connection)
+        environ[ABORT] = partial(shut_down, self.connection)
         return environ
 
     def log_message(self, *args: Any) -> None:
@@ -110,7 +112,7 @@ class _Server(ThreadedWSGIServer):
         with self._lock:
             threads = [thread for thread in self._connections.values() if thread is not None]
             for connection in self._connections:
-                _shut_down(connection)
+                shut_down(connection)
         deadline = time.monotonic() + FAREWELL
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -130,14 +132,12 @@ class _Server(ThreadedWSGIServer):
             self._connections[request] = threading.current_thread()
         super().process_request_thread(request, client_address)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave are nothing to tell, as Django would."""
+        if not is_broken_pipe_error():
+            super().handle_error(request, client_address)
+
     def close_request(self, request: Any) -> None:
         with self._lock:
             self._connections.pop(request, None)
         super().close_request(request)
-
-
-def _shut_down(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # the client was faster

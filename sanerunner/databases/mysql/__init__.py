@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -33,6 +35,11 @@ class MySQL(Vendor):
         host = options.get("host") or host or found.get("host") or ""
         return str(host), str(options.get("port") or port or found.get("port") or "")
 
+    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+        session: Any = connection.connection
+        with connection._nodb_cursor() as cursor:
+            _kill(cursor, session.thread_id())
+
     def end_sessions(self, connection: BaseDatabaseWrapper) -> None:
         connection.close()
         with connection._nodb_cursor() as cursor:
@@ -42,8 +49,12 @@ class MySQL(Vendor):
                 [connection.settings_dict["NAME"]],
             )
             for (session,) in cursor.fetchall():
-                try:
-                    cursor.execute("KILL %s", [session])
-                except OperationalError as error:
-                    if error.args[0] != _UNKNOWN_THREAD:  # it has ended by itself
-                        raise
+                _kill(cursor, session)
+
+
+def _kill(cursor: Any, session: int) -> None:
+    try:
+        cursor.execute("KILL %s", [session])
+    except OperationalError as error:
+        if error.args[0] != _UNKNOWN_THREAD:  # it has ended by itself
+            raise

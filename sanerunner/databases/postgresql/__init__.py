@@ -61,6 +61,10 @@ class PostgreSQL(Vendor):
                 [connection.settings_dict["NAME"]],
             )
 
+    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+        session: Any = connection.connection
+        session.cancel()
+
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Also for other processes that open the database: it is told, if the role owns it."""
         session: Any = connection.connection  # not a cursor of Django's, which tests may count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..sites import Site
-from ..vendors import Identity, Vendor, product_of
+from ..vendors import Identity, SharedSession, Vendor, product_of
 
 _SYNCHRONOUS = "PRAGMA synchronous"
 
@@ -58,6 +59,18 @@ class SQLite(Vendor):
 
     def server(self, connection: BaseDatabaseWrapper) -> str:
         return product_of(connection)  # the library's; nothing is opened
+
+    def shared_session(
+        self, connection: BaseDatabaseWrapper, check: Callable[[], None]
+    ) -> SharedSession | None:
+        if not self.in_memory(connection):
+            return None
+        from .sharing import MemorySession
+
+        return MemorySession(connection, check)
+
+    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+        connection.connection.interrupt()
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         session: sqlite3.Connection = connection.connection
