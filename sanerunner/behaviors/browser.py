@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..browsers import processes
 from ..browsers.base import Artifact, BrowserOptions
-from ..browsers.process import ProcessBrowsers
+from ..browsers.process import ProcessBrowsers, load_library
 from ..browsers.visits import Visit, artifact_folder
-from ..collection.kinds import attribute, switched_on
+from ..collection.kinds import attribute, class_switches, switched_on
 from ..conf import Config
 from ..events import Event, Kind, RunFinished, RunStarted, WorkerLost
 from ..plugins import Plugin
 from ..servers.process import ProcessServer
-
-if TYPE_CHECKING:
-    from ..browsers.visits import Visit as _Visit  # noqa: F401
 
 __unittest = True  # unittest leaves the frames of this module out of tracebacks
 
@@ -44,6 +40,10 @@ class BrowserBehavior(Plugin):
 
     def worker_teardown(self, worker: int) -> None:
         self._browsers.stop()
+
+    def class_setup(self, test_class: type) -> None:
+        for name in class_switches(test_class) & SWITCHES.keys():
+            load_library(SWITCHES[name])
 
     def test_setup(self, test: unittest.TestCase) -> None:
         on = switched_on(test)

@@ -105,7 +105,8 @@ class PlaywrightBrowser:
         else:
             context, page = spare[1].result()
         self._context = context
-        self._console = console = []
+        console: list[str] = []
+        self._console = console
         context.on("console", lambda message: _note(console, f"{message.type}: {message.text}"))
         context.on("weberror", lambda error: _note(console, f"uncaught: {error.error}"))
         context.on("requestfailed", lambda request: _note(console, f"failed: {_told(request)}"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..exceptions import BrowserUnavailable
@@ -30,6 +32,20 @@ SORTS: Mapping[str, Callable[[BrowserOptions], Browser]] = {
     "selenium": _selenium,
     "playwright": _playwright,
 }
+
+
+# What importing them changes, filters of warnings for one, is no test's affair.
+_LIBRARIES: Mapping[str, Sequence[str]] = {
+    "selenium": ("selenium.webdriver", "selenium.webdriver.remote.remote_connection"),
+    "playwright": ("playwright.sync_api",),
+}
+
+
+def load_library(sort: str) -> None:
+    """Import what drives browsers of this sort, if it is installed; it takes long."""
+    for name in _LIBRARIES[sort]:
+        if find_spec(name.partition(".")[0]) is not None:
+            import_module(name)
 
 
 class ProcessBrowsers:
