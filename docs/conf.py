@@ -45,6 +45,7 @@ python_use_unqualified_type_names = True
 nitpick_ignore_regex = [
     ("py:.*", r"(argparse|collections|enum|pathlib|typing|unittest|urllib)\b.*"),
     ("py:.*", r"django\b.*"),
+    ("py:.*", r"sanerunner\.cases\.browser\.Found"),
     ("py:.*", r"(Any|Iterable|Sequence|TestCase|TestResult|TestSuite|ArgumentParser)"),
     ("py:.*", r"(sanerunner\.)?(conf|databases|options)\..*|Config|Layout|Event"),
 ]

@@ -187,6 +187,7 @@ class Attempt:
     sql: str = ""
     worker: int = 0
     leaks: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,7 @@ class TestFinished:
     leaks: tuple[str, ...] = ()  # with --detect-leaks: "what: before → after"
     attempt: int = 1
     earlier: tuple[Attempt, ...] = ()
+    attachments: tuple[str, ...] = ()  # paths of files, relative to the run's folder if below it
 
     @property
     def flaky(self) -> bool:

@@ -45,6 +45,12 @@ class RewindError(RunnerError):
     """A test database could not be put back to a state; no test may use it as it is."""
 
 
+class BrowserUnavailable(RunnerError):
+    """There is no browser to be had: none is installed, its driver does not fit, a Grid does not
+    answer.
+    """
+
+
 class ServerError(RunnerError):
     """A live server cannot be started: its port is in use, its package is not installed."""
 

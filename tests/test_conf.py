@@ -72,6 +72,14 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "PRUNE_DATABASES": (True, True, ["--no-prune-databases"], False),
     "IMAGE_CACHE": ("a", Path("a"), ["--image-cache=b"], Path("b")),
     "FINGERPRINT_FILES": (["a/*.json"], ("a/*.json",), [], ("a/*.json",)),
+    "BROWSER": ("Firefox", ("firefox", ""), ["--browser=chrome /a b"], ("chrome", "/a b")),
+    "GRID": ("grid", "http://grid:4444", ["--grid=https://a/wd/hub/"], "https://a/wd/hub"),
+    "BROWSER_URL_ROOT": ("http://a:1/", "http://a:1", [], "http://a:1"),
+    "FORCE_BROWSERS": (False, False, ["--force-browsers"], True),
+    "HEADED": (True, True, ["--no-headed"], False),
+    "SLOWMO": (50, 50, ["--slowmo=100"], 100),
+    "ARTIFACTS": (None, None, ["--artifacts=a"], Path("a")),
+    "TRACE": (True, True, ["--no-trace"], False),
     "LIVE_SERVER": ("cheroot", "cheroot", ["--live-server=asgi"], "asgi"),
     "LIVE_SERVER_ADDRESS": ("::1", "::1", ["--live-server-address=localhost"], "localhost"),
     "LIVE_SERVER_PORT": (8000, 8000, ["--live-server-port=8001"], 8001),
@@ -135,6 +143,17 @@ WRONG: dict[str, tuple[Any, str]] = {
     "PRUNE_DATABASES": (1, "must be True or False, not 1"),
     "IMAGE_CACHE": ("", "must be a path, not ''"),
     "FINGERPRINT_FILES": (5, "must be a string or a list of strings, not 5"),
+    "BROWSER": ("*iexplore", "unknown browser '*iexplore'; known: chrome, chromium, firefox"),
+    "GRID": ("grid:many", "must be a URL or host:port, not 'grid:many'"),
+    "BROWSER_URL_ROOT": (
+        "testhost",
+        "must be a URL, as http://www.example.com:8000, not 'testhost'",
+    ),
+    "FORCE_BROWSERS": ("yes", "must be True, False or 'ci', not 'yes'"),
+    "HEADED": (1, "must be True or False, not 1"),
+    "SLOWMO": ("slow", "must be a whole number, 0 or more, not 'slow'"),
+    "ARTIFACTS": (5, "must be a path, not 5"),
+    "TRACE": (1, "must be True or False, not 1"),
     "LIVE_SERVER": ("nginx", "unknown value 'nginx'; known: wsgi, cheroot, asgi"),
     "LIVE_SERVER_ADDRESS": (
         "127.0.0.1:80",
@@ -296,7 +315,7 @@ class EveryOptionTest(ConfTestCase):
 
     def test_unknown_key(self) -> None:
         self.assert_usage_error(
-            "SANERUNNER: unknown key 'KEEPGOING' (did you mean 'KEEP_GOING'?); known: BASELINE, ",
+            "SANERUNNER: unknown key 'KEEPGOING' (did you mean 'KEEP_GOING'?); known: ARTIFACTS, ",
             {"KEEPGOING": True},
         )
         self.assert_usage_error("SANERUNNER: unknown key '5'; known: ", {5: True})
@@ -475,11 +494,41 @@ class OlderSettingsTest(ConfTestCase):
             self.assertIs(load({}, "--no-keepdb").keepdb, False)
         self.assertIs(load({}, "--persist-test-database").keepdb, True)
 
+    def test_browsers_of_django_sane_testing(self) -> None:
+        config = load()
+        self.assertEqual((config.browser, config.grid), (None, None))
+        for value, expected in (
+            ("firefox", ("firefox", "")),
+            ("*firefox", ("firefox", "")),
+            ("*firefox /opt/fire fox", ("firefox", "/opt/fire fox")),
+            ("*chrome", ("firefox", "")),
+            ("*googlechrome", ("chrome", "")),
+            (" Chromium ", ("chromium", "")),
+        ):
+            with self.subTest(value):
+                self.assertEqual(load(SELENIUM_BROWSER_COMMAND=value).browser, expected)
+        self.assertEqual(load(SELENIUM_HOST="grid").grid, "http://grid:4444")
+        self.assertEqual(load(SELENIUM_HOST="grid", SELENIUM_PORT="80").grid, "http://grid:80")
+        self.assertEqual(load(SELENIUM_PORT=80).grid, "http://localhost:80")
+        self.assertEqual(load(SELENIUM_URL_ROOT="http://a/").browser_url_root, "http://a")
+        self.assertIs(load(FORCE_SELENIUM_TESTS=True).force_browsers, True)
+
+    def test_browsers_are_forced_in_ci_where_the_setting_says_so(self) -> None:
+        for value, expected in (("true", True), ("1", True), ("", False), ("false", False)):
+            with self.subTest(value), mock.patch.dict(os.environ, {"CI": value}):
+                self.assertIs(load({"FORCE_BROWSERS": "ci"}).force_browsers, expected)
+                self.assertIs(load(FORCE_SELENIUM_TESTS="ci").force_browsers, expected)
+                self.assertIs(load().force_browsers, False)
+
     def test_wrong_values_name_the_setting(self) -> None:
         for name, value, message in (
             ("TEST_OUTPUT_DIR", 5, "TEST_OUTPUT_DIR: must be a path, not 5"),
             ("TEST_OUTPUT_FILE_NAME", [], "TEST_OUTPUT_FILE_NAME: must be a path, not []"),
             ("TEST_OUTPUT_VERBOSE", "much", "TEST_OUTPUT_VERBOSE: must be a whole number"),
+            ("SELENIUM_BROWSER_COMMAND", "fierfox", "SELENIUM_BROWSER_COMMAND: unknown browser "),
+            ("SELENIUM_PORT", "many", "SELENIUM_PORT: must be a port"),
+            ("SELENIUM_HOST", "a b:c", "SELENIUM_HOST: must be a URL or host:port"),
+            ("FORCE_SELENIUM_TESTS", 1, "FORCE_SELENIUM_TESTS: must be True, False or 'ci'"),
         ):
             with self.subTest(name):
                 self.assert_usage_error(message, {}, **{name: value})

@@ -37,6 +37,11 @@ OLDER_SETTINGS = (
     "URL_ROOT_SERVER_ADDRESS",
     "URL_ROOT",
     "CHERRYPY_TEST_SERVER",
+    "SELENIUM_BROWSER_COMMAND",
+    "SELENIUM_HOST",
+    "SELENIUM_PORT",
+    "SELENIUM_URL_ROOT",
+    "FORCE_SELENIUM_TESTS",
 )
 
 
@@ -89,7 +94,7 @@ class ReferenceTest(unittest.TestCase):
         source = text_of(*map(str, Path(sanerunner.conf.__file__).parent.glob("*.py")))
         read = set(
             re.findall(
-                r'"((?:TEST_OUTPUT|DST|TEST_DATABASE|FLUSH|LIVE_SERVER|URL_ROOT|CHERRYPY)_?\w*)"',
+                r'"((?:TEST_OUTPUT|DST|TEST_DATABASE|FLUSH|LIVE_SERVER|URL_ROOT|CHERRYPY|SELENIUM|FORCE_SELENIUM)_?\w*)"',
                 source,
             )
         )

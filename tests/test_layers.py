@@ -26,12 +26,12 @@ LAYERS = (
     ("databases", "reporting"),
     ("cases",),
     ("pluginloading",),
-    ("clients", "plugins"),
+    ("browsers", "clients", "plugins"),
     ("conf",),
     ("options",),
     ("parsing",),
     ("compat",),
-    ("eventbus", "events", "exceptions"),
+    ("attachments", "eventbus", "events", "exceptions"),
 )
 # What stands at the top but only names others: the public names, imported when first used.
 OUTSIDE = {"__init__", "_version"}

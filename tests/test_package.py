@@ -19,7 +19,9 @@ CASES = (
     "NoCleanupDatabaseTestCase",
     "NonIsolatedDatabaseTestCase",
     "NonIsolatedDestructiveDatabaseTestCase",
+    "PlaywrightTestCase",
     "SaneTestCase",
+    "SeleniumTestCase",
     "TemplateTagTestCase",
     "UnitTestCase",
 )

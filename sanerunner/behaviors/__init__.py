@@ -8,6 +8,7 @@ from ..conf import Config
 from ..databases.baseline import Baselines
 from ..plugins import Plugin
 from ..servers.process import ProcessServer
+from .browser import BrowserBehavior
 from .database import DatabaseBehavior, Refuse
 from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
@@ -46,6 +47,7 @@ def built_in(
         if baselines is not None:
             baselines.moved(aliases)
 
+    server = server or live_server(config)
     return [
         *detecting,
         *committing,
@@ -54,5 +56,6 @@ def built_in(
         MailBehavior(),
         TranslationBehavior(),
         DatabaseBehavior(refuse, empty),
-        LiveServerBehavior(server or live_server(config), PlainIsolation(baselines, empty)),
+        LiveServerBehavior(server, PlainIsolation(baselines, empty)),
+        BrowserBehavior(config, server),
     ]

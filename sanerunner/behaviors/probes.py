@@ -24,8 +24,10 @@ from django.views.debug import SafeExceptionReporterFilter
 
 GRACE = 0.5  # seconds, for threads that are about to end
 #: Threads that belong to no test: a live server's, one for each connection that a client keeps
-#: open; those of a pool of PostgreSQL connections.
-_SHARED_THREADS = re.compile(r"\(process_request_thread\)$|^pool-\d+-(worker-\d+|scheduler)$")
+#: open; those of a pool of PostgreSQL connections; asyncio's, which waits for Playwright's driver.
+_SHARED_THREADS = re.compile(
+    r"\(process_request_thread\)$|^pool-\d+-(worker-\d+|scheduler)$|^asyncio-waitpid-\d+$"
+)
 _HIDDEN = "'********************'"  # as on Django's debug page
 
 

@@ -24,7 +24,7 @@ from .service import Service
 
 __unittest = True  # unittest leaves the frames of this module out of tracebacks
 
-_SWITCHES = frozenset({"start_live_server", "selenium_start"})
+_SWITCHES = frozenset({"start_live_server", "selenium_start", "playwright_start"})
 
 
 class LiveServerBehavior(Plugin):

@@ -8,6 +8,7 @@ attributes gets the same behaviors from SaneRunner without inheriting anything.
 from __future__ import annotations
 
 from .base import SaneTestCase, TemplateTagTestCase, UnitTestCase
+from .browser import PlaywrightTestCase, SeleniumTestCase
 from .databases import (
     DatabaseTestCase,
     DestructiveDatabaseTestCase,
@@ -25,7 +26,9 @@ __all__ = [
     "NoCleanupDatabaseTestCase",
     "NonIsolatedDatabaseTestCase",
     "NonIsolatedDestructiveDatabaseTestCase",
+    "PlaywrightTestCase",
     "SaneTestCase",
+    "SeleniumTestCase",
     "TemplateTagTestCase",
     "UnitTestCase",
     "use_isolation",

@@ -16,6 +16,7 @@ from ..parsing import parse_kind
 # In the order in which they decide.
 BEHAVIOR_KINDS = (
     ("selenium_start", Kind.SELENIUM),
+    ("playwright_start", Kind.SELENIUM),
     ("start_live_server", Kind.HTTP),
     ("database_flush", Kind.DESTRUCTIVE),
     ("database_flush_at_end", Kind.DESTRUCTIVE),

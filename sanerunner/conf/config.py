@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..events import Kind
+from ..options.browsers import BrowserChoice
 from ..parsing import Shard, StageDefinition
 
 
@@ -71,6 +72,14 @@ class Config:
     prune_databases: bool
     image_cache: Path | None
     fingerprint_files: tuple[str, ...]
+    browser: BrowserChoice | None
+    grid: str | None
+    browser_url_root: str
+    force_browsers: bool
+    headed: bool
+    slowmo: int  # milliseconds
+    artifacts: Path | None
+    trace: bool
     live_server: str
     live_server_address: str
     live_server_port: int

@@ -21,6 +21,11 @@ def ci_suffix() -> str:
     return ""
 
 
+def in_ci() -> bool:
+    """Whether this is a CI server: all of them set CI."""
+    return os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}
+
+
 # Names of packages that tell nothing of the project.
 _COMMON = {"app", "conf", "config", "core", "project", "settings", "site", "src", "test", "tests"}
 

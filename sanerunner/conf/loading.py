@@ -10,7 +10,7 @@ from django.conf import settings
 from ..exceptions import UsageError, unknown
 from ..options import OPTIONS, Option
 from .config import Config
-from .environment import ci_suffix, project_name
+from .environment import ci_suffix, in_ci, project_name
 from .older import older_settings
 
 SETTING = "SANERUNNER"
@@ -31,6 +31,8 @@ def load(given: Mapping[str, Any]) -> Config:
             values[option.field] = _from_argument(option, given[option.name])
     if values["junit"] is not None:
         values["junit_directory"] = None  # the older way to say where
+    if values["force_browsers"] == "ci":
+        values["force_browsers"] = in_ci()
     if values["bisect"] and values["pair"]:
         raise UsageError("--bisect and --pair are two ways: give one of them.")
     return Config(**values, project=project_name())

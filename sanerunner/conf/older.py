@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from ..exceptions import UsageError
+from ..options.browsers import GRID_PORT, parse_browser, parse_force, parse_grid
 from ..parsing import (
     parse_callable,
     parse_flag,
@@ -27,6 +28,12 @@ _SERVERS: dict[str, Callable[[object], Any]] = {
     "URL_ROOT_SERVER_ADDRESS": parse_host,
     "URL_ROOT": parse_url_root,
 }
+# The same, of fields with other names.
+_BROWSERS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "SELENIUM_BROWSER_COMMAND": ("browser", parse_browser),
+    "SELENIUM_URL_ROOT": ("browser_url_root", parse_url_root),
+    "FORCE_SELENIUM_TESTS": ("force_browsers", parse_force),
+}
 
 
 def older_settings() -> dict[str, Any]:
@@ -43,6 +50,7 @@ def older_settings() -> dict[str, Any]:
     values["flush_command"] = _older("TEST_DATABASE_FLUSH_COMMAND", parse_callable, None)
     name = "FLUSH_TEST_DATABASE_AFTER_INITIAL_SYNCDB"
     values["flush_after_creation"] = bool(getattr(settings, name, False))
+    values.update(_browsers())
     for name, parse in _SERVERS.items():
         if getattr(settings, name, None) is not None:
             values[name.lower()] = _older(name, parse, None)
@@ -57,8 +65,25 @@ def older_settings() -> dict[str, Any]:
     return values
 
 
+def _browsers() -> dict[str, Any]:
+    """What django-sane-testing's settings say of browsers; only of those that are there."""
+    values = {
+        field: _older(name, parse, None)
+        for name, (field, parse) in _BROWSERS.items()
+        if getattr(settings, name, None) is not None
+    }
+    host, port = getattr(settings, "SELENIUM_HOST", None), getattr(settings, "SELENIUM_PORT", None)
+    if host or port:
+        host = f"{host or 'localhost'}:{_older('SELENIUM_PORT', parse_port, GRID_PORT)}"
+        values["grid"] = _checked("SELENIUM_HOST", parse_grid, host)
+    return values
+
+
 def _older(name: str, parse: Callable[[object], Any], default: object) -> Any:
-    value = getattr(settings, name, default)
+    return _checked(name, parse, getattr(settings, name, default))
+
+
+def _checked(name: str, parse: Callable[[object], Any], value: object) -> Any:
     try:
         return parse(value)
     except ValueError as error:

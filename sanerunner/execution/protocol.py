@@ -146,6 +146,7 @@ def _encode_attempt(attempt: Attempt) -> Message:
         attempt.sql,
         attempt.worker,
         attempt.leaks,
+        attempt.attachments,
     )
 
 

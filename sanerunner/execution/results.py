@@ -91,8 +91,10 @@ class EventResult(unittest.TestResult):
         """What was printed before a test is not the test's."""
         self._capture.take()
 
-    def end(self, leaks: tuple[str, ...] = ()) -> None:
-        """The test that was begun has ended: emit its verdict, and what it left changed."""
+    def end(self, *, leaks: tuple[str, ...] = (), attachments: tuple[str, ...] = ()) -> None:
+        """The test that was begun has ended: emit its verdict, what it left changed, and the
+        files that tell more of it.
+        """
         assert self._planned is not None
         duration = time.monotonic() - self._clock
         sql = self._queries.stop() if self._queries is not None else ""
@@ -112,6 +114,7 @@ class EventResult(unittest.TestResult):
                 sql,
                 self._worker,
                 leaks,
+                attachments=attachments,
             )
         )
         if self.failfast and outcome.is_bad:

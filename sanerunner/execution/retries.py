@@ -141,6 +141,7 @@ class Retries:
             event.sql,
             event.worker,
             event.leaks,
+            event.attachments,
         )
         for key in _set_ups_of(event):
             if key in self._unseen:  # the first test that tells of it has its output
@@ -170,6 +171,7 @@ class Retries:
                 last.leaks,
                 len(earlier) + 1,
                 tuple(earlier),
+                last.attachments,
             )
         )
 

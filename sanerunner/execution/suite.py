@@ -7,6 +7,7 @@ import unittest
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..attachments import attachments_of
 from ..collection.describing import dotted_name
 from ..collection.stages import PlannedTest
 from ..plugins import Hook, PluginManager
@@ -122,7 +123,7 @@ class FixtureSuite(unittest.TestSuite):
                         teardown(test=test)
                     except PROBLEMS:
                         result.addError(test, sys.exc_info())
-        result.end(leaks=vars(test).get("_sane_leaks", ()))
+        result.end(leaks=vars(test).get("_sane_leaks", ()), attachments=attachments_of(test))
 
     def _handleModuleFixture(self, test: Any, result: Any) -> None:
         if self._get_previous_module(result) != type(test).__module__:  # type: ignore[attr-defined]

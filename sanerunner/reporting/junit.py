@@ -20,6 +20,7 @@ from ..exceptions import UsageError
 from .junitcase import (
     Case,
     Suite,
+    attachments_text,
     leaks_text,
     set_totals,
     verdict_of,
@@ -118,7 +119,7 @@ class JUnitReporter:
             duration=event.duration,
             file=test.file,
             line=test.line,
-            stdout=event.stdout + leaks_text(event),
+            stdout=event.stdout + leaks_text(event) + attachments_text(event),
             stderr=event.stderr,
             description=test.description if self._descriptions else "",
             fixture=event.failures[0].fixture if event.failures else "",

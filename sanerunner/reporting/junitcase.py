@@ -218,6 +218,12 @@ def leaks_text(event: TestFinished) -> str:
     return f"{start}Left changed:\n" + "".join(f"  {line}\n" for line in event.leaks)
 
 
+def attachments_text(event: TestFinished) -> str:
+    """Return the files that tell more of the test, in the form that GitLab and Jenkins read."""
+    lines = "".join(f"[[ATTACHMENT|{path}]]\n" for path in event.attachments)
+    return f"\n{lines}" if lines else ""
+
+
 def verdict_of(event: TestFinished) -> Verdict:
     """Return what a report says of the test beyond its names, times and output."""
     if event.outcome is Outcome.PASSED:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..events import Attempt, TestFinished
-from .junitcase import MESSAGE_LIMIT, Rerun, verdict_of
+from .junitcase import MESSAGE_LIMIT, Rerun, attachments_text, verdict_of
 from .xmltext import cap, clean
 
 
@@ -42,6 +42,7 @@ def _finished(event: TestFinished, attempt: Attempt) -> TestFinished:
         stdout=attempt.stdout,
         stderr=attempt.stderr,
         leaks=attempt.leaks,
+        attachments=attempt.attachments,
     )
 
 
@@ -52,6 +53,6 @@ def _rerun(tag: str, attempt: TestFinished, limit: int) -> Rerun:
         clean(verdict.type),
         clean(cap(verdict.message, MESSAGE_LIMIT)),
         clean(cap(verdict.text, limit)),
-        clean(cap(attempt.stdout, limit)),
+        clean(cap(attempt.stdout + attachments_text(attempt), limit)),
         clean(cap(attempt.stderr, limit)),
     )

@@ -69,6 +69,7 @@ class Block:
     stdout: str = ""
     stderr: str = ""
     sql: str = ""
+    attachments: tuple[str, ...] = ()
     tests: int = 0  # how many tests a failed set-up kept from running
 
 
@@ -126,6 +127,8 @@ class TextReport:
         if self.buffer and block.stderr:
             text += f"\nStderr:\n{_ended(block.stderr)}"
         out.line(text)
+        if block.attachments:
+            out.line("".join(["Attachments:\n", *(f"  {path}\n" for path in block.attachments)]))
         if block.tests:
             out.line(f"{_count(block.tests, 'test')} errored by it.\n")
         if block.sql:
@@ -164,7 +167,7 @@ class TextReport:
                 )
                 if place == 0:  # the output and SQL are the whole test's: once is enough
                     block.stdout, block.stderr = event.stdout, event.stderr
-                    block.sql = event.sql
+                    block.sql, block.attachments = event.sql, event.attachments
                 yield block
 
     # Commands

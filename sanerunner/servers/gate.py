@@ -10,7 +10,7 @@ from django.core.signals import got_request_exception
 
 from .asgigate import ASGIGate
 from .base import ASGI
-from .epochs import CURRENT, Closed, Epoch, LateRequest, ServerFailure
+from .epochs import CURRENT, Closed, Epoch, LateRequest, ServedRequest, ServerFailure
 from .wsgigate import WSGIGate
 
 #: How long answers that may go on for ever are waited for, in seconds.
@@ -61,6 +61,10 @@ class Gate:
     def errors(self) -> tuple[ServerFailure, ...]:
         """Return what views have not handled so far."""
         return tuple(self._epoch.failures) if self._epoch is not None else ()
+
+    def requests(self) -> tuple[ServedRequest, ...]:
+        """Return the last requests that were answered, in this epoch."""
+        return tuple(self._epoch.requests) if self._epoch is not None else ()
 
     def _present(self) -> Epoch | None:
         return self._epoch

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from .application import application_for
 from .base import LiveServer
 from .connections import ThreadConnections
-from .epochs import Closed, Epoch, LateRequest, ServerFailure
+from .epochs import Closed, Epoch, LateRequest, ServedRequest, ServerFailure
 from .gate import Gate
 from .inheriting import Inheritance
 from .registry import server_class
@@ -160,6 +160,10 @@ class ProcessServer:
     def errors(self) -> tuple[ServerFailure, ...]:
         """Return what views have not handled so far, in this epoch."""
         return self._gate.errors() if self._gate is not None else ()
+
+    def requests(self) -> tuple[ServedRequest, ...]:
+        """Return the last requests that were answered, in this epoch."""
+        return self._gate.requests() if self._gate is not None else ()
 
     def stop(self) -> None:
         """Shut the gate and stop the server; it can be started again."""

@@ -43,7 +43,7 @@ from ..event_streams import test_info
 INFO = test_info()
 FAILURE = Failure(True, "ValueError", "bad \ud800 \x00", "Traceback…\n", "(i=<object>)", "")
 ATTEMPT = Attempt(
-    Outcome.FAILED, 1.0, 0.5, (FAILURE,), "out", "err", "SELECT 1", 2, ("cwd: a → b",)
+    Outcome.FAILED, 1.0, 0.5, (FAILURE,), "out", "err", "SELECT 1", 2, ("cwd: a → b",), ("a.png",)
 )
 
 EXAMPLES: tuple[Event, ...] = (
@@ -66,6 +66,7 @@ EXAMPLES: tuple[Event, ...] = (
         stderr="err",
         sql="SELECT 1",
         worker=2,
+        attachments=("artifacts/test/page.png", "/elsewhere/page.html"),
     ),
     TestRetried(INFO, 1, ATTEMPT),
     TestFinished(INFO, Outcome.PASSED, 1.0, 0.5, attempt=3, earlier=(ATTEMPT, ATTEMPT)),

@@ -1,0 +1,1 @@
+"""Real browsers for tests: one for each process, a clean context for each test."""
