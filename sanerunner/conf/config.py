@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..events import Kind
+from ..options.integration import IntegrationSettings
 from ..parsing import Shard, StageDefinition
 
 
@@ -78,6 +79,7 @@ class Config:
     url_root_server_address: str
     url_root: str
     plugins: tuple[str, ...]
+    integration: IntegrationSettings
     # What only older settings say
     junit_directory: Path | None = None
     junit_verbose: bool = False

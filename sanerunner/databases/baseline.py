@@ -118,19 +118,27 @@ class Baselines:
         operations = self._open(alias)
         return None if operations is None else operations.read_document()
 
-    def resume(self, alias: str) -> bool:
+    def resume(self, alias: str, *, rewind: bool = True) -> bool:
         """Put a database back to *migrated*, as an earlier run has captured it; False if what
-        was kept of that cannot be used.
+        was kept of that cannot be used. Without ``rewind`` it stays as it is.
         """
-        if not self._operations[alias].resume(MIGRATED):
+        if not self.resume_state(alias, MIGRATED):
             return False
-        self._held[alias].add(MIGRATED)
+        if not rewind:
+            return True
         self._unprepared.add(alias)
         self._operations[alias].rewind(MIGRATED)
         self._present[alias] = MIGRATED
         self._unprepared.add(alias)
         self._take_checksums(alias, MIGRATED)
         self._watch(alias)
+        return True
+
+    def resume_state(self, alias: str, state: str) -> bool:
+        """Hold a state that an earlier process has captured; False if it cannot be used."""
+        if not self._operations[alias].resume(state):
+            return False
+        self._held[alias].add(state)
         return True
 
     def write_document(self, alias: str, document: Mapping[str, Any]) -> bool:

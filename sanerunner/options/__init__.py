@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..events import Kind
 from .databases import DATABASES
 from .django import DJANGO
+from .integration import INTEGRATION
 from .option import Option
 from .reports import REPORTS
 from .running import RUNNING
@@ -12,7 +13,7 @@ from .servers import SERVERS
 
 __all__ = ["OLD_SELECTIONS", "OPTIONS", "Option"]
 
-OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *SERVERS, *DJANGO)
+OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *SERVERS, *INTEGRATION, *DJANGO)
 
 # django-sane-testing's spellings: --select-unittests is --select=unit.
 OLD_SELECTIONS: dict[Kind, tuple[str, ...]] = {
