@@ -48,7 +48,7 @@ class Wanted:
     verbosity: int = 1
     interactive: bool = True
     force: bool = False
-    reloads: bool = False
+    keepdb: bool = False
     kept: dict[str, Any] | None = None
 
 
@@ -77,7 +77,7 @@ class Integration:
             host=wanted.host,
             port=wanted.port,
             grace=config.live_server_grace,
-            wrap=(lambda app: control(self, self.server.interface)(app)) if control else None,
+            wrap=None if control is None else self._mounted(control),
         )
         self._states = States(
             config,
@@ -91,6 +91,11 @@ class Integration:
         self._holders: set[int] = set()  # threads that are in exclusive()
         self._started = time.time()
         self._keeps = False
+
+    def _mounted(
+        self, control: Callable[[Integration, str], Callable[[Application], Application]]
+    ) -> Callable[[Application], Application]:
+        return lambda application: control(self, self.server.interface)(application)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -106,6 +111,9 @@ class Integration:
             stack.callback(self.loop.close)
             stack.callback(self._end)
             self._states.provisioner.start()
+            if self.config.prune_databases and self.wanted.kept is None:
+                for line in self._states.provisioner.prune():
+                    self._log(line)
             self._make()
             self.server.start()
             self.server.open(OWNER)
@@ -137,7 +145,7 @@ class Integration:
             stack.callback(self.server.stop)
 
     def _drop(self) -> None:
-        self._states.provisioner.teardown(keepdb=True if self._keeps else self.config.keepdb)
+        self._states.provisioner.teardown(keepdb=self._keeps or self.wanted.keepdb)
 
     def keep(self) -> dict[str, Any]:
         """Leave the databases as they are at the end; return what the next process needs."""

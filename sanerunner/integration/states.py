@@ -140,6 +140,10 @@ class States:
             memory.restore(self._remembered[POPULATED].get(memory.name))
         return True
 
+    def remove(self) -> list[str]:
+        """Drop the databases that an earlier process has left; return their aliases."""
+        return self.provisioner.remove_kept(self._wanted)
+
     # About them
 
     def unmarked(self) -> list[str]:
