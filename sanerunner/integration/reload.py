@@ -74,7 +74,8 @@ class Supervisor:
         self._clean_up = clean_up
         self._errors = errors
         self._interruption = Interruption()
-        self._loop = MainLoop()
+        self._loop = MainLoop()  # one for each time that is waited
+        self._loop.close()
         self._process: subprocess.Popen[bytes] | None = None
         self._execution: Execution | None = None
         self._stopping = False
