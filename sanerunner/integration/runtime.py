@@ -25,6 +25,7 @@ from .states import POPULATED, States
 T = TypeVar("T")
 
 Application = Callable[..., Any]
+Middleware = Callable[[Application], Application]
 
 #: Who the server's epochs belong to, in messages.
 OWNER = "the time before the last reset"
@@ -57,7 +58,8 @@ class Integration:
     methods below "Used by the control API" may be called by all.
 
     ``control(integration, interface)`` returns a middleware of that interface ("wsgi" or "asgi"),
-    which is put in front of the gate. ``log`` takes lines for the user.
+    which is put in front of the gate; it is called at once, and may add to ``memories``. ``log``
+    takes lines for the user.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Integration:
         config: Config,
         wanted: Wanted,
         *,
-        control: Callable[[Integration, str], Callable[[Application], Application]] | None = None,
+        control: Callable[[Integration, str], Middleware] | None = None,
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.config = config
@@ -77,7 +79,7 @@ class Integration:
             host=wanted.host,
             port=wanted.port,
             grace=config.live_server_grace,
-            wrap=None if control is None else self._mounted(control),
+            wrap=self._mount if control is not None else None,
         )
         self._states = States(
             config,
@@ -91,11 +93,9 @@ class Integration:
         self._holders: set[int] = set()  # threads that are in exclusive()
         self._started = time.time()
         self._keeps = False
-
-    def _mounted(
-        self, control: Callable[[Integration, str], Callable[[Application], Application]]
-    ) -> Callable[[Application], Application]:
-        return lambda application: control(self, self.server.interface)(application)
+        self._middleware: Middleware | None = None
+        if control is not None:
+            self._middleware = control(self, self.server.interface)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -118,6 +118,10 @@ class Integration:
             self.server.start()
             self.server.open(OWNER)
             yield
+
+    def _mount(self, application: Application) -> Application:
+        assert self._middleware is not None
+        return self._middleware(application)
 
     def _make(self) -> None:
         states, kept = self._states, self.wanted.kept
