@@ -28,24 +28,20 @@ Find = Callable[[str], SharedSession | None]
 
 
 class _Served:
-    """A connection of a thread that a request runs in, or has started.
+    """A session of a thread that a request runs in, or has started: a wrapper, and mirrors of it.
 
     Whatever is done over it is done with the lock, so that nobody closes it meanwhile, and
     not when the request's epoch is dead. ``find`` returns the session to share, by alias.
     """
 
-    def __init__(self, wrapper: Any, lock: threading.RLock | None, find: Find) -> None:
+    def __init__(self, wrapper: Any, find: Find) -> None:
         self.wrapper = wrapper
-        self.lock: Any = lock or threading.RLock()
-        self.shared: SharedSession | None = None
+        self._wrappers: list[Any] = []
         self._find = find
+        self._lock = threading.RLock()
         self._thread = weakref.ref(threading.current_thread())
-        for name in _GUARDED:
-            setattr(wrapper, name, partial(self._guarded, name))
-        wrapper.connect = self._connect
-        wrapper.close = self._close
-        wrapper._rollback = self._roll_back
-        wrapper.execute_wrappers.insert(0, self._execute)
+        self._shared: SharedSession | None = None
+        self.look_after(wrapper)
 
     @property
     def is_over(self) -> bool:
@@ -53,63 +49,78 @@ class _Served:
         thread = self._thread()
         return thread is None or not thread.is_alive()
 
+    def look_after(self, wrapper: Any) -> None:
+        """Begin with the wrapper, or with a mirror of it."""
+        for name in _GUARDED:
+            setattr(wrapper, name, partial(self._guarded, wrapper, name))
+        wrapper.connect = self._connect
+        wrapper.close = partial(self._close, wrapper)
+        wrapper._rollback = partial(self._roll_back, wrapper)
+        wrapper.execute_wrappers.insert(0, self._execute)
+        self._wrappers.append(wrapper)
+        if self._shared is not None:
+            self._shared.lend(wrapper)
+
     def end(self) -> bool:
         """End the session; False if a statement is in the way that cannot be cancelled."""
-        if self.shared is not None:
+        if self._shared is not None:
             return True  # whoever owns it ends it
-        if not self.lock.acquire(timeout=PATIENCE):
+        if not self._lock.acquire(timeout=PATIENCE):
             if self.wrapper.connection is not None:
                 vendor_of(self.wrapper).interrupt(self.wrapper)
-            if not self.lock.acquire(timeout=CANCELLED):
+            if not self._lock.acquire(timeout=CANCELLED):
                 return False
         try:
             if self.wrapper.connection is not None:
                 with suppress(Error):  # the server, or a failed statement, has ended it already
-                    self._original("_close")
+                    _original(self.wrapper, "_close")
             forget_session(self.wrapper)
         finally:
-            self.lock.release()
+            self._lock.release()
         return True
 
-    def _original(self, name: str, *args: Any) -> Any:
-        return getattr(type(self.wrapper), name)(self.wrapper, *args)
+    def give_back(self) -> None:
+        """Know no shared session any more."""
+        self._shared = None
 
-    def _guarded(self, name: str, *args: Any) -> Any:
-        with self.lock:
+    def _guarded(self, wrapper: Any, name: str, *args: Any) -> Any:
+        with self._lock:
             refuse_if_over()
-            return self._original(name, *args)
+            return _original(wrapper, name, *args)
 
     def _connect(self) -> None:
-        with self.lock:
+        with self._lock:
             refuse_if_over()
-            session = self._find(self.wrapper.alias)
-            if session is not self.shared:
-                self.shared = session
-                if session is not None:
-                    session.lend(self.wrapper)
-            primary = vars(self.wrapper).get("_primary")
-            if primary is not None:  # of a mirror, which has no session of its own
-                primary.connect()
-            else:
-                self._original("connect")
+            if self._shared is None:
+                self._shared = self._find(self.wrapper.alias)
+                if self._shared is not None:
+                    for wrapper in self._wrappers:
+                        self._shared.lend(wrapper)
+            _original(self.wrapper, "connect")
 
-    def _close(self) -> None:
-        with self.lock:
-            self._original("close")
+    def _close(self, wrapper: Any) -> None:
+        with self._lock:
+            _original(wrapper, "close")
 
-    def _roll_back(self) -> None:
-        with self.lock:
-            if self.wrapper.connection is not None:  # else it was ended
-                self._original("_rollback")
+    def _roll_back(self, wrapper: Any) -> None:
+        with self._lock:
+            if wrapper.connection is not None:  # else it was ended
+                _original(wrapper, "_rollback")
 
     def _execute(self, execute: Callable[..., Any], *args: Any) -> Any:
-        with self.lock:
+        with self._lock:
             refuse_if_over()
             return execute(*args)
 
 
+def _original(wrapper: Any, name: str, *args: Any) -> Any:
+    """Call what stands behind a hook."""
+    return getattr(type(wrapper), name)(wrapper, *args)
+
+
 class ThreadConnections:
-    """While it is open, threads of requests get connections that are known here.
+    """From ``open()`` on, threads of requests get connections that are known here; after
+    ``end()`` those that are late get none that works.
 
     A database that only one session can see (SQLite in memory) is shared: that of the thread
     that calls ``open()``.
@@ -119,11 +130,12 @@ class ThreadConnections:
         self._lock = threading.Lock()
         self._served: list[_Served] = []
         self._shared: dict[str, SharedSession] = {}
-        self._stop_serving: Callable[[], None] = lambda: None
+        self._let_go: Callable[[], None] = lambda: None
 
     def open(self) -> None:
         """Begin to look after the connections of requests."""
         self._share()
+        self._let_go()
         is_active = True
         create = connections.create_connection
 
@@ -133,7 +145,7 @@ class ThreadConnections:
                 self._serve(wrapper)
             return wrapper
 
-        def stop_serving() -> None:
+        def let_go() -> None:
             nonlocal is_active
             is_active = False
             if connections.create_connection is not create_connection:
@@ -144,14 +156,18 @@ class ThreadConnections:
                 connections.create_connection = create  # type: ignore[method-assign]
 
         connections.create_connection = create_connection  # type: ignore[method-assign]
-        self._stop_serving = stop_serving
+        self._let_go = let_go
+
+    def close(self) -> None:
+        """End all, and leave Django as it was."""
+        self.end()
+        self._let_go()
+        self._let_go = lambda: None
 
     def end(self) -> list[BaseDatabaseWrapper]:
         """End the sessions of requests, whose epoch is dead; return those that could not be
         ended. The rewind ends these by what the vendor has for it.
         """
-        self._stop_serving()
-        self._stop_serving = lambda: None
         with self._lock:
             served = list(self._served)
         left = [each.wrapper for each in served if not each.end()]
@@ -159,7 +175,7 @@ class ThreadConnections:
             session.end()
         self._shared.clear()
         for each in served:
-            each.shared = None
+            each.give_back()
         with self._lock:
             self._served = [each for each in self._served if not each.is_over]
         return left
@@ -181,8 +197,11 @@ class ThreadConnections:
         primary = vars(wrapper).get("_primary")
         with self._lock:
             self._end_those_of_ended_threads()
-            lock = next((each.lock for each in self._served if each.wrapper is primary), None)
-            self._served.append(_Served(wrapper, lock, self._shared.get))
+            for each in self._served:
+                if each.wrapper is primary:
+                    each.look_after(wrapper)
+                    return
+            self._served.append(_Served(wrapper, self._shared.get))
 
     def _end_those_of_ended_threads(self) -> None:
         """Persistent connections would be open for as long as the test takes."""

@@ -174,5 +174,6 @@ class ProcessServer:
             self.shut(grace=0)
             self._server.stop()
         finally:
+            self._connections.close()
             self._inheritance.end()
             self._server = self._gate = None

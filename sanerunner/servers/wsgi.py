@@ -10,7 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.servers.basehttp import (
+    ThreadedWSGIServer,
+    WSGIRequestHandler,
+    is_broken_pipe_error,
+)
 
 from .base import BACKLOG, FAREWELL, WSGI, listen, shut_down
 from .wsgigate import ABORT
@@ -127,6 +131,11 @@ class _Server(ThreadedWSGIServer):
         with self._lock:
             self._connections[request] = threading.current_thread()
         super().process_request_thread(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave are nothing to tell, as Django would."""
+        if not is_broken_pipe_error():
+            super().handle_error(request, client_address)
 
     def close_request(self, request: Any) -> None:
         with self._lock:

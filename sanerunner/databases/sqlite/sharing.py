@@ -56,11 +56,10 @@ class MemorySession(SharedSession):
         self._borrowers.append(borrower)
 
     def end(self) -> None:
-        session = self._owner.connection
-        if session is not None and self._turn.holder is not None and not self._turn.is_mine:
-            session.interrupt()
-            session.rollback()
-            session.isolation_level = None
+        if self._turn.holder is not None and not self._turn.is_mine:
+            if _is_in_use(self._owner.connection):
+                self._owner.connection.interrupt()
+                _leave_transaction(self._owner.connection)
             self._turn.take_away()
         for borrower in self._borrowers:
             forget_session(borrower)
@@ -93,8 +92,7 @@ class MemorySession(SharedSession):
             self._check()  # it may have been a long wait
             yield
         finally:
-            session = self._owner.connection
-            if session is None or not (session.in_transaction or _is_manual(session)):
+            if not _is_in_use(self._owner.connection):
                 self._turn.pass_on()
 
     def _in_turn(self, wrapper: Any, name: str, *args: Any) -> Any:
@@ -117,8 +115,7 @@ class MemorySession(SharedSession):
     def _end_request(self, borrower: Any) -> None:
         """Django closes the connection: what would that end, must end, and no more."""
         if self._turn.is_mine and borrower.connection is not None:
-            borrower.connection.rollback()
-            borrower.connection.isolation_level = None
+            _leave_transaction(borrower.connection)
             self._turn.pass_on()
             forget_session(borrower)
 
@@ -158,6 +155,16 @@ class _ReadCursor(SQLiteCursorWrapper):
         return list(self._rows)
 
 
-def _is_manual(session: sqlite3.Connection) -> bool:
-    """Whether the driver begins transactions by itself: autocommit was turned off."""
-    return session.isolation_level is not None
+def _is_in_use(session: sqlite3.Connection | None) -> bool:
+    """Whether a transaction is open, or the driver would open one: autocommit was turned off."""
+    try:
+        return session is not None and (
+            session.in_transaction or session.isolation_level is not None
+        )
+    except sqlite3.ProgrammingError:  # it was closed behind Django's back
+        return False
+
+
+def _leave_transaction(session: sqlite3.Connection) -> None:
+    session.rollback()
+    session.isolation_level = None

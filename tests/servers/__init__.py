@@ -1,0 +1,1 @@
+"""Live servers: what all of them must do, on every database."""
