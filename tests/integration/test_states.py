@@ -122,7 +122,14 @@ integration.loop.close()
 """
 # What is done in the block: requests wait, and the block may use all of it again.
 EXCLUSIVE = """
-answers = []
+from sanerunner.servers.holding import Hold
+answers, held, wait = [], threading.Event(), Hold.wait
+
+def tell(hold, ticket):
+    held.set()
+    return wait(hold, ticket)
+
+Hold.wait = tell
 
 def ask():
     answers.append(get("/things/"))
@@ -130,6 +137,7 @@ def ask():
 with integration.exclusive():
     thread = threading.Thread(target=ask)
     thread.start()
+    told["held"] = held.wait(60)
     Thing.objects.create(name="inside")
     integration.checkpoint("inside")
     integration.run(lambda: integration.rollback("inside"))
@@ -185,7 +193,7 @@ class StatesContract:
 class SQLiteStatesTest(StatesContract, unittest.TestCase):
     def test_requests_wait_for_the_end_of_a_block(self) -> None:
         told = self.drive(EXCLUSIVE)
-        self.assertEqual(told["before"], [])
+        self.assertEqual((told["held"], told["before"]), (True, []))
         self.assertEqual(told["after"], [["thing 0", "thing 1", "inside"]])
 
 
