@@ -36,12 +36,17 @@ class Watcher:
     def start(self) -> None:
         """Return when changes are noticed."""
         threading.Thread(
-            target=self._reloader.run,
-            args=(threading.main_thread(),),
+            target=self._run,
             name="code watcher",
             daemon=True,
         ).start()
         self._has_looked.wait()
+
+    def _run(self) -> None:
+        try:
+            self._reloader.run(threading.main_thread())
+        finally:
+            self._has_looked.set()
 
     def stop(self) -> None:
         self._reloader.stop()

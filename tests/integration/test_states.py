@@ -46,10 +46,17 @@ wanted = Wanted(
     verbosity=0,
     server=os.environ.get("KIND", "wsgi"),
 )
+if "KEEP" in os.environ:  # as --reload does
+    config = replace(config, keepdb=True)
 integration = Integration(config, wanted)
 told = {}
 with integration.running():
     exec(sys.argv[1])
+if len(sys.argv) > 2:
+    kept = json.loads(json.dumps(kept))
+    integration = Integration(config, replace(wanted, kept=kept))
+    with integration.running():
+        exec(sys.argv[2])
 print(json.dumps(told))
 """
 RESETS = """
@@ -147,15 +154,29 @@ told["after"] = answers
 """
 
 
+# A process that ends for a change of the code, and the next one.
+LEAVE = """
+add("a"); integration.checkpoint("with a")
+add("b"); told["drawn"] = NamedFactory.build().name
+kept = integration.keep()
+"""
+CONTINUE = """
+told["found"] = get("/things/")
+told["drawn again"] = NamedFactory.build().name
+integration.rollback("with a"); told["a"] = get("/things/")
+integration.reset(); told["reset"] = get("/things/")
+"""
+
+
 class StatesContract:
     """What holds on every vendor; ``settings`` are those of the site."""
 
     settings = ""
 
-    def drive(self, source: str, **environment: str) -> dict[str, Any]:
+    def drive(self, *sources: str, **environment: str) -> dict[str, Any]:
         site = Site(self, self.settings, **{"drive.py": DRIVE})  # type: ignore[arg-type]
         ran = site.project.python(
-            "drive.py", source, environment={**site.environment, **environment}
+            "drive.py", *sources, environment={**site.environment, **environment}
         )
         assert ran.returncode == 0, ran.output
         assert site.files() == []
@@ -181,6 +202,14 @@ class StatesContract:
         self.assertEqual(told["names"], ["populated", "with a", "with b"])
         self.assertIn("unknown checkpoint 'with c'", told["error"])
         self.assertEqual(told["still"], told["a"])
+
+    def test_another_process_goes_on(self: Any) -> None:
+        told = self.drive(LEAVE, CONTINUE, KEEP="1")
+        populated = ["thing 0", "thing 1"]
+        self.assertEqual(told["found"], [*populated, "a", "b"])
+        self.assertEqual(told["a"], [*populated, "a"])
+        self.assertEqual(told["reset"], populated)
+        self.assertEqual(told["drawn again"], told["drawn"])
 
     def test_requests_are_neither_refused_nor_seen_half(self: Any) -> None:
         for kind in ("wsgi", "asgi"):
