@@ -8,17 +8,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from django.conf import settings
-from django.core import mail
-from django.core.cache import caches
 from django.test.utils import setup_test_environment, teardown_test_environment
 
 #: Names of this machine, which no other machine has.
 LOCAL = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
-_IN_FILES = "django.contrib.sessions.backends.file"
+#: The engine of sessions that are in files.
+IN_FILES = "django.contrib.sessions.backends.file"
 
 
 @contextmanager
@@ -32,7 +30,7 @@ def environment(host: str) -> Iterator[None]:
         stack.callback(teardown_test_environment)
         # setup_test_environment() has saved the list, and puts it back.
         settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, *LOCAL, _bracketed(host)]
-        if getattr(settings, "SESSION_ENGINE", "") == _IN_FILES:
+        if getattr(settings, "SESSION_ENGINE", "") == IN_FILES:
             _own_session_files(stack)
         yield
 
@@ -53,14 +51,3 @@ def _own_session_files(stack: ExitStack) -> None:
             del SessionStore._storage_path  # type: ignore[attr-defined]
 
     stack.callback(restore)
-
-
-def clear_leftovers() -> None:
-    """Empty the caches, the outbox, and sessions that are in neither database nor cache."""
-    for alias in settings.CACHES:
-        caches[alias].clear()
-    if hasattr(mail, "outbox"):
-        mail.outbox.clear()
-    if getattr(settings, "SESSION_ENGINE", "") == _IN_FILES:
-        for path in Path(str(settings.SESSION_FILE_PATH)).iterdir():
-            path.unlink(missing_ok=True)

@@ -15,8 +15,8 @@ from ..databases.sites import this_run
 from ..exceptions import UnsafeDatabaseError
 from ..servers.epochs import Closed
 from ..servers.process import LOOPBACK, ProcessServer
-from . import memories, populate, production
-from .environment import clear_leftovers, environment
+from . import leftovers, memories, populate, production
+from .environment import environment
 from .folders import folder_of
 from .loop import MainLoop
 from .memories import Memory
@@ -230,11 +230,17 @@ class Integration:
 
     def _roll_back(self, name: str) -> None:
         self._states.rewind(name)
-        clear_leftovers()
+        leftovers.clear()
 
     def checkpoint(self, name: str) -> None:
         """Take what there is now as the state ``name``."""
         self.run(lambda: self._states.capture(name))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """For ``run()``: if the block raises, all is as it was before, as far as it is known."""
+        with leftovers.kept(), self._states.attempt():
+            yield
 
     def state(self) -> dict[str, Any]:
         """Return what there is to know: plain values."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypedDict
 
 from django.apps import apps
 from django.db import connections, router
@@ -13,10 +14,21 @@ from ..databases.baseline import CHECKPOINT, MIGRATED, Baselines
 from ..databases.making import Keeping
 from ..databases.provisioning import Provisioner
 from ..exceptions import UnsafeDatabaseError, UsageError, unknown
+from .clock import CLOCK
 from .memories import Memory, Randomness
+from .sequences import Sequences
 
 #: The name of the populated state.
 POPULATED = "populated"
+# What attempt() goes back to, and what databases are at when a process ends: no names of users.
+_BEFORE, _PRESENT = " before", " present"
+
+
+class Remembered(TypedDict):
+    """One state: its name in the databases, and what each memory has taken."""
+
+    state: str
+    memories: dict[str, Any]
 
 
 class States:
@@ -59,8 +71,10 @@ class States:
             created=self._made.append,
         )
         self.aliases: tuple[str, ...] = ()
-        self.memories: list[Memory] = [Randomness()]
-        self._remembered: dict[str, dict[str, Any]] = {}  # state -> memory -> what it has taken
+        self.memories: list[Memory] = [Randomness(), Sequences(), CLOCK]
+        self._remembered: dict[str, Remembered] = {}
+        self._number = 0  # of the last state that was captured
+        self._replaced: list[str] | None = None  # states of databases to be forgotten later
 
     def make(self) -> None:
         """Make the databases. Raises UsageError for one that cannot be put back."""
@@ -93,12 +107,26 @@ class States:
     @property
     def names(self) -> tuple[str, ...]:
         """The states that there are."""
-        return tuple(self._remembered)
+        return tuple(name for name in self._remembered if name != _BEFORE)
 
     def capture(self, name: str) -> None:
         """Take the present content as the state ``name``; one of that name is replaced."""
-        self._baselines.capture(self.aliases, _state(name))
-        self._remembered[name] = {memory.name: memory.take() for memory in self.memories}
+        replaced = self._remembered.get(name)
+        self._number += 1
+        state = CHECKPOINT if self._number == 1 else f"{CHECKPOINT} {self._number}"
+        self._baselines.capture(self.aliases, state)
+        self._remembered[name] = {"state": state, "memories": self._take()}
+        if replaced is not None:
+            self._forget(replaced["state"])
+
+    def _take(self) -> dict[str, Any]:
+        return {memory.name: memory.take() for memory in self.memories}
+
+    def _forget(self, state: str) -> None:
+        if self._replaced is not None:
+            self._replaced.append(state)
+        else:
+            self._baselines.forget(self.aliases, state)
 
     def rewind(self, name: str) -> tuple[str, ...]:
         """Put the databases back to the state ``name``; return the tables that were repaired.
@@ -107,11 +135,36 @@ class States:
         """
         if name not in self._remembered:
             raise UsageError(f"{unknown('checkpoint', name, self.names)}.")
-        repairs = self._baselines.rewind(self.aliases, _state(name))
-        for memory in self.memories:
-            if memory.name in self._remembered[name]:
-                memory.restore(self._remembered[name][memory.name])
+        remembered = self._remembered[name]
+        repairs = self._baselines.rewind(self.aliases, remembered["state"])
+        self._restore(remembered["memories"])
         return tuple(table for repair in repairs for table in repair.rewound.tables)
+
+    def _restore(self, taken: dict[str, Any]) -> None:
+        for memory in self.memories:
+            if memory.name in taken:
+                memory.restore(taken[memory.name])
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """If the block raises, all is as it was before: databases, memories, states."""
+        before = dict(self._remembered)
+        self.capture(_BEFORE)
+        self._replaced = []
+        try:
+            yield
+        except BaseException:
+            self.rewind(_BEFORE)
+            kept = {each["state"] for each in before.values()}
+            made = {each["state"] for each in self._remembered.values()} | set(self._replaced)
+            self._remembered, self._replaced = before, list(made - kept)
+            raise
+        finally:
+            left = self._replaced or []
+            self._replaced = None
+            last = self._remembered.pop(_BEFORE, None)
+            for state in {*left, *([last["state"]] if last is not None else [])}:
+                self._baselines.forget(self.aliases, state)
 
     def migrated(self) -> None:
         """Put the databases back to what migrations have left, and forget all states."""
@@ -122,7 +175,8 @@ class States:
 
     def remembered(self) -> dict[str, Any]:
         """Return what another process needs to ``resume()`` the states."""
-        return self._remembered
+        present: Remembered = {"state": "", "memories": self._take()}
+        return {**self._remembered, _PRESENT: present}
 
     def resume(self, remembered: dict[str, Any]) -> bool:
         """Use the states of an earlier process, whose databases are as it has left them; False
@@ -130,14 +184,15 @@ class States:
         """
         if self._made or POPULATED not in remembered:
             return False
-        for name in remembered:
-            resumed = [self._baselines.resume_state(each, _state(name)) for each in self.aliases]
-            if all(resumed):
-                self._remembered[name] = remembered[name]
+        present = remembered.pop(_PRESENT)
+        for name, each in remembered.items():
+            if all(self._baselines.resume_state(alias, each["state"]) for alias in self.aliases):
+                self._remembered[name] = each
         if POPULATED not in self._remembered:
             return False
-        for memory in self.memories:
-            memory.restore(self._remembered[POPULATED].get(memory.name))
+        states = [each["state"] for each in remembered.values()]
+        self._number = max(int(state.removeprefix(CHECKPOINT) or 1) for state in states)
+        self._restore(present["memories"])
         return True
 
     def remove(self) -> list[str]:
@@ -153,10 +208,6 @@ class States:
     def counts(self) -> dict[str, dict[str, int]]:
         """Return how many rows there are: alias -> label of the model -> number."""
         return {alias: _counts(alias) for alias in self.aliases}
-
-
-def _state(name: str) -> str:
-    return CHECKPOINT if name == POPULATED else f"{CHECKPOINT} {name}"
 
 
 def _counts(alias: str) -> dict[str, int]:

@@ -14,12 +14,14 @@ from .option import Option
 @dataclass(frozen=True, kw_only=True)
 class IntegrationSettings:
     """``INTEGRATION``: ``populate`` holds what ``--populate`` takes; ``factories`` and
-    ``scenarios`` are names -> dotted paths.
+    ``scenarios`` are names -> dotted paths. ``control_hosts`` are names, or name:port, by which
+    clients on other machines reach the control API; without any, they do not.
     """
 
     populate: tuple[str, ...] = ()
     factories: Mapping[str, str] = field(default_factory=dict)
     scenarios: Mapping[str, str] = field(default_factory=dict)
+    control_hosts: tuple[str, ...] = ()
 
 
 def parse_paths(value: object) -> dict[str, str]:
@@ -36,6 +38,7 @@ KEYS: dict[str, Callable[[object], Any]] = {
     "POPULATE": parse_strings,
     "FACTORIES": parse_paths,
     "SCENARIOS": parse_paths,
+    "CONTROL_HOSTS": parse_strings,
 }
 
 
@@ -60,6 +63,7 @@ INTEGRATION: tuple[Option, ...] = (
         parse=parse_integration,
         default=IntegrationSettings(),
         help="What manage.py integrationserver populates databases with and offers: a dictionary "
-        "with POPULATE (what --populate takes), FACTORIES and SCENARIOS (names and dotted paths).",
+        "with POPULATE (what --populate takes), FACTORIES and SCENARIOS (names and dotted paths), "
+        "and CONTROL_HOSTS (names by which other machines may reach the control API).",
     ),
 )
