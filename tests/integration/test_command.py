@@ -22,6 +22,52 @@ DATABASES["other"] = {
 """
 
 
+# What a command does with the control API.
+CONTROLS = """
+import os
+from sanerunner.integration import Client
+
+assert os.environ["CYPRESS_SANE_CONTROL_TOKEN"] == os.environ["SANE_CONTROL_TOKEN"]
+client = Client()
+counts = lambda: client.state()["counts"]["default"]["app.Thing"]
+client.create("thing", name="made")
+print("made", counts())
+client.reset()
+print("reset", counts())
+"""
+UNMARKED = """
+from sanerunner.databases.sqlite.site import SQLiteSite
+SQLiteSite.write_mark = lambda site, name, mark: None
+"""
+
+
+class ControlTest(unittest.TestCase):
+    def test_a_command_can_reset(self) -> None:
+        for server in ("wsgi", "cheroot", "asgi"):
+            with self.subTest(server):
+                site = Site(self, **{"controls.py": CONTROLS})
+                populate = ("--server", server, "--populate", "app.factories.fill")
+                ran = site.execute("python -W error controls.py", *populate)
+                self.assertEqual(ran.stdout, "made 2\nreset 1\n", ran.output)
+                self.assertNotIn("token", ran.stderr)
+
+    def test_people_are_told_the_token_and_so_is_the_ready_file(self) -> None:
+        site = Site(self)
+        path = site.project.folder / "ready.env"
+        running = site.start("0", "--ready-file", str(path)).wait_until_ready()
+        token = variables_of(path.read_text())["SANE_CONTROL_TOKEN"]
+        self.assertGreater(len(token), 32)
+        _, stdout, _ = running.finish(signal.SIGTERM)
+        self.assertIn(f"Control API: {running.url}/__sane__/ token {token}", stdout)
+
+    def test_without_it(self) -> None:
+        running = Site(self).start("0", "--no-control").wait_until_ready()
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            running.get("/__sane__/state/")
+        self.assertEqual(caught.exception.code, 404)
+        caught.exception.close()
+
+
 class ServedTest(unittest.TestCase):
     def test_what_a_command_finds(self) -> None:
         site = Site(self)
@@ -187,6 +233,11 @@ class MistakesTest(unittest.TestCase):
         told = self.refused(port)
         self.assertIn(f"cannot listen on 127.0.0.1:{port}", told)
         self.assertIn("Give another addrport", told)
+
+    def test_a_database_without_the_mark(self) -> None:
+        self.assertIn("does not carry the mark of this run", self.refused(settings=UNMARKED))
+        site = Site(self, UNMARKED)
+        self.assertEqual(site.execute("true", "--no-control", "--force").returncode, 0)
 
     def test_production_settings(self) -> None:
         settings = 'ALLOWED_HOSTS = ["shop.example.com"]\nDEBUG = False'

@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,6 +44,12 @@ print("server", os.getppid(), "up", flush=True)
 while True:
     signal.pause()
 """
+
+
+# A command that asks the user, twice.
+ASKS = "read answer && echo answer is $answer; read again"
+INTERACTIVE = ("manage.py", "integrationserver", "--no-control", "--exec", ASKS)
+CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 
 
 def left_in(text: str) -> int:
@@ -143,21 +151,43 @@ class EndingTest(unittest.TestCase):
 
     def test_an_interactive_command_has_the_terminal(self) -> None:
         site = Site(self)
-        command = "read answer && echo answer is $answer; read again"
+        terminal, pid = self.terminal(site, sys.executable, *INTERACTIVE)
+        said = read_until(terminal, "is ready")
+        os.write(terminal, b"forty-two\n")
+        said += read_until(terminal, "answer is forty-two")
+        os.write(terminal, CTRL_C)
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 128 + signal.SIGINT, said)
+        self.assertEqual(site.files(), [])
+
+    def test_a_shell_can_stop_it_and_go_on(self) -> None:
+        if shutil.which("bash") is None:
+            self.skipTest("a shell with job control is needed: bash")
+        site = Site(self)
+        terminal, _ = self.terminal(site, "bash", "--norc", "-i")
+        os.write(terminal, shlex.join([sys.executable, *INTERACTIVE]).encode() + b"\n")
+        read_until(terminal, "is ready: ")
+        os.write(terminal, CTRL_Z)
+        read_until(terminal, "Stopped")
+        os.write(terminal, b"echo shell says $((40 + 2))\n")
+        read_until(terminal, "says 42")
+        os.write(terminal, b"fg\n")
+        os.write(terminal, b"forty-two\n")
+        read_until(terminal, "answer is forty-two")
+        os.write(terminal, CTRL_C)
+        os.write(terminal, b"echo status $(($? + 1000))\n")
+        read_until(terminal, "status 1130")
+        self.assertEqual(site.files(), [])
+
+    def terminal(self, site: Site, *command: str) -> tuple[int, int]:
+        """Start a command in a terminal of its own; return that, and the process."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(site.project.folder)
             os.environ.update(site.environment, PYTHONPATH=str(ROOT))
-            arguments = ["manage.py", "integrationserver", "--no-control", "--exec", command]
-            os.execv(sys.executable, [sys.executable, *arguments])
-        said = read_until(terminal, "is ready")
-        os.write(terminal, b"forty-two\n")
-        said += read_until(terminal, "answer is forty-two")
-        os.write(terminal, b"\x03")  # Ctrl-C
-        _, status = os.waitpid(pid, 0)
-        os.close(terminal)
-        self.assertEqual(os.waitstatus_to_exitcode(status), 128 + signal.SIGINT, said)
-        self.assertEqual(site.files(), [])
+            os.execvp(command[0], list(command))
+        self.addCleanup(os.close, terminal)
+        return terminal, pid
 
 
 def read_until(terminal: int, text: str) -> str:

@@ -6,7 +6,9 @@ import os
 import signal
 import unittest
 
-from .site import URLS, Running, Site
+from sanerunner.integration import Client
+
+from .site import URLS, Running, Site, variables_of
 
 VERSION = """
 
@@ -54,6 +56,22 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(status, 0, stderr)
         self.assertIn("app/urls.py has changed", stdout)
         self.assertEqual(self.site.files(), [])
+
+    def test_the_control_api_goes_on(self) -> None:
+        path = self.site.project.folder / "ready.env"
+        running = self.site.start(
+            "0", "--reload", "--ready-file", str(path), "--populate", "app.factories.fill"
+        ).wait_until_ready()
+        known = variables_of(path.read_text())
+        client = Client(known["SANE_BASE_URL"], known["SANE_CONTROL_TOKEN"])
+        client.create("thing", name="made")
+        self.write(URLS + VERSION % 2)
+        running.wait_until_ready()
+        self.assertEqual(running.get("/things/"), '["filled", "made"]')
+        client.create("thing", name="made too")
+        client.reset()
+        self.assertEqual(running.get("/things/"), '["filled"]')
+        self.assertEqual(running.finish(signal.SIGTERM)[0], 0)
 
     def test_code_that_cannot_be_imported_is_waited_for(self) -> None:
         running = self.start()

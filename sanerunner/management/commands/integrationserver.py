@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, OutputWrapper
 
 from sanerunner.integration.command import Arguments, run
 
@@ -118,7 +118,8 @@ class Command(BaseCommand):
         arguments = Arguments(
             **given, options={name: options[name] for name in OPTIONS if name in options}
         )
-        status = run(arguments, output=self.stdout, errors=self.stderr)
+        plain = OutputWrapper(self.stderr._out)  # what is told there is not all an error
+        status = run(arguments, output=self.stdout, errors=plain)
         if status:
             sys.exit(status)
 
