@@ -9,6 +9,7 @@ import subprocess
 import unittest
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -178,15 +179,24 @@ class Running:
         """Send a signal; return status, stdout and stderr of the whole."""
         if number is not None:
             self.send(number)
-        stdout, stderr = self.process.communicate(timeout=TIMEOUT)
-        return self.process.returncode, self.said + stdout, stderr
+        stdout, stderr = self._rest()
+        return self.process.wait(TIMEOUT), self.said + stdout, stderr
+
+    def _rest(self) -> tuple[str, str]:
+        """Return what was not read yet. ``communicate()`` would lose what is in a buffer."""
+        assert self.process.stdin and self.process.stdout and self.process.stderr
+        self.process.stdin.close()
+        with ThreadPoolExecutor(1) as reader, self.process.stdout, self.process.stderr:
+            errors = reader.submit(self.process.stderr.read)
+            return self.process.stdout.read(), errors.result()
 
     def end(self) -> str:
         """End it at once, if it has not ended."""
         if self.process.poll() is None:
             self.process.kill()
-        stdout, stderr = self.process.communicate(timeout=TIMEOUT)
-        return stdout + stderr
+        self.process.wait(TIMEOUT)
+        assert self.process.stdout is not None
+        return "" if self.process.stdout.closed else "".join(self._rest())
 
 
 def is_alive(pid: int) -> bool:
