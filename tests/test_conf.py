@@ -21,6 +21,7 @@ from sanerunner.conf import Config
 from sanerunner.events import Kind
 from sanerunner.exceptions import UsageError
 from sanerunner.options import OPTIONS
+from sanerunner.options.integration import IntegrationSettings
 from sanerunner.parsing import DEFAULT_STAGES, StageDefinition, parse_stages
 
 from .support.projects import inner_project
@@ -72,6 +73,12 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "PRUNE_DATABASES": (True, True, ["--no-prune-databases"], False),
     "IMAGE_CACHE": ("a", Path("a"), ["--image-cache=b"], Path("b")),
     "FINGERPRINT_FILES": (["a/*.json"], ("a/*.json",), [], ("a/*.json",)),
+    "INTEGRATION": (
+        {"POPULATE": ["a.b"]},
+        IntegrationSettings(populate=("a.b",)),
+        [],
+        IntegrationSettings(populate=("a.b",)),
+    ),
     "LIVE_SERVER": ("cheroot", "cheroot", ["--live-server=asgi"], "asgi"),
     "LIVE_SERVER_ADDRESS": ("::1", "::1", ["--live-server-address=localhost"], "localhost"),
     "LIVE_SERVER_PORT": (8000, 8000, ["--live-server-port=8001"], 8001),
@@ -135,6 +142,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "PRUNE_DATABASES": (1, "must be True or False, not 1"),
     "IMAGE_CACHE": ("", "must be a path, not ''"),
     "FINGERPRINT_FILES": (5, "must be a string or a list of strings, not 5"),
+    "INTEGRATION": ([], "must be a dictionary, not []"),
     "LIVE_SERVER": ("nginx", "unknown value 'nginx'; known: wsgi, cheroot, asgi"),
     "LIVE_SERVER_ADDRESS": (
         "127.0.0.1:80",

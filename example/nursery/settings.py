@@ -38,6 +38,10 @@ SANERUNNER = {
     "JUNIT": BASE_DIR / "reports" / "junit.xml",
     # Cheap tests first; a stage that fails stops the later ones (--stages). This is the default:
     # "STAGES": "unit/database/destructive,http/selenium",
+    # What manage.py integrationserver fills its databases with (--populate).
+    "INTEGRATION": {
+        "POPULATE": ["orders.factories.OrderLineFactory:12", "reviews.factories.ReviewFactory:5"],
+    },
 }
 
 # --- Databases ------------------------------------------------------------------------------
