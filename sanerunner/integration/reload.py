@@ -109,8 +109,6 @@ class Supervisor:
                 continue
             if "port" not in handover.read():  # it has never been ready: nothing to wait for
                 return status if status >= 0 else 128 - status
-            self._errors.write("The server has ended; waiting for a change of the code.\n")
-            self._errors.flush()
             self._wait_for_change()
             if self._is_stopping():
                 return 0
@@ -184,6 +182,8 @@ class Supervisor:
         self._loop = MainLoop()
         watcher = Watcher(lambda path: self._loop.stop(), unseen=True)
         watcher.start()
+        self._errors.write("The server has ended; waiting for a change of the code.\n")
+        self._errors.flush()
         self._loop.run()
         watcher.stop()
         self._loop.close()

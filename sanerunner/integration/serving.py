@@ -85,9 +85,9 @@ class Serving:
             stack.callback(ready_file.remove)
             ready_file.write(values)
         self._interruption.serving(self._interrupted)
-        self._announce()
         if watch is not None:
             watch(self._note_change)
+        self._announce()
         if offer.command:
             self._execution = Execution(offer.command, values)
             stack.callback(self._execution.end)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,37 @@ class Watcher:
         reloader: Any = autoreload.get_reloader()
         self._reloader = reloader
         self._reloader.notify_file_changed = self._notify
+        self._has_looked = threading.Event()
+        if isinstance(reloader, autoreload.StatReloader):
+            self._reloader.snapshot_files = partial(self._look, reloader.snapshot_files)
+        else:
+            self._has_looked.set()
         if unseen:
             for folder in _app_folders():
                 self._reloader.watch_dir(folder, "**/*.py")
 
     def start(self) -> None:
+        """Return when changes are noticed."""
         threading.Thread(
-            target=self._reloader.run,
-            args=(threading.main_thread(),),
+            target=self._run,
             name="code watcher",
             daemon=True,
         ).start()
+        self._has_looked.wait()
+
+    def _run(self) -> None:
+        try:
+            self._reloader.run(threading.main_thread())
+        finally:
+            self._has_looked.set()
 
     def stop(self) -> None:
         self._reloader.stop()
+
+    def _look(self, snapshot: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        """Yield all files with the times of their changes."""
+        yield from snapshot()
+        self._has_looked.set()
 
     def _notify(self, path: Path) -> None:
         """As Django's own method, which would end this thread where the code is to be reloaded:

@@ -46,10 +46,17 @@ wanted = Wanted(
     verbosity=0,
     server=os.environ.get("KIND", "wsgi"),
 )
+if "KEEP" in os.environ:  # as --reload does
+    config = replace(config, keepdb=True)
 integration = Integration(config, wanted)
 told = {}
 with integration.running():
     exec(sys.argv[1])
+if len(sys.argv) > 2:
+    kept = json.loads(json.dumps(kept))
+    integration = Integration(config, replace(wanted, kept=kept))
+    with integration.running():
+        exec(sys.argv[2])
 print(json.dumps(told))
 """
 RESETS = """
@@ -122,7 +129,14 @@ integration.loop.close()
 """
 # What is done in the block: requests wait, and the block may use all of it again.
 EXCLUSIVE = """
-answers = []
+from sanerunner.servers.holding import Hold
+answers, held, wait = [], threading.Event(), Hold.wait
+
+def tell(hold, ticket):
+    held.set()
+    return wait(hold, ticket)
+
+Hold.wait = tell
 
 def ask():
     answers.append(get("/things/"))
@@ -130,6 +144,7 @@ def ask():
 with integration.exclusive():
     thread = threading.Thread(target=ask)
     thread.start()
+    told["held"] = held.wait(60)
     Thing.objects.create(name="inside")
     integration.checkpoint("inside")
     integration.run(lambda: integration.rollback("inside"))
@@ -139,15 +154,29 @@ told["after"] = answers
 """
 
 
+# A process that ends for a change of the code, and the next one.
+LEAVE = """
+add("a"); integration.checkpoint("with a")
+add("b"); told["drawn"] = NamedFactory.build().name
+kept = integration.keep()
+"""
+CONTINUE = """
+told["found"] = get("/things/")
+told["drawn again"] = NamedFactory.build().name
+integration.rollback("with a"); told["a"] = get("/things/")
+integration.reset(); told["reset"] = get("/things/")
+"""
+
+
 class StatesContract:
     """What holds on every vendor; ``settings`` are those of the site."""
 
     settings = ""
 
-    def drive(self, source: str, **environment: str) -> dict[str, Any]:
+    def drive(self, *sources: str, **environment: str) -> dict[str, Any]:
         site = Site(self, self.settings, **{"drive.py": DRIVE})  # type: ignore[arg-type]
         ran = site.project.python(
-            "drive.py", source, environment={**site.environment, **environment}
+            "drive.py", *sources, environment={**site.environment, **environment}
         )
         assert ran.returncode == 0, ran.output
         assert site.files() == []
@@ -174,6 +203,14 @@ class StatesContract:
         self.assertIn("unknown checkpoint 'with c'", told["error"])
         self.assertEqual(told["still"], told["a"])
 
+    def test_another_process_goes_on(self: Any) -> None:
+        told = self.drive(LEAVE, CONTINUE, KEEP="1")
+        populated = ["thing 0", "thing 1"]
+        self.assertEqual(told["found"], [*populated, "a", "b"])
+        self.assertEqual(told["a"], [*populated, "a"])
+        self.assertEqual(told["reset"], populated)
+        self.assertEqual(told["drawn again"], told["drawn"])
+
     def test_requests_are_neither_refused_nor_seen_half(self: Any) -> None:
         for kind in ("wsgi", "asgi"):
             with self.subTest(kind):
@@ -185,7 +222,7 @@ class StatesContract:
 class SQLiteStatesTest(StatesContract, unittest.TestCase):
     def test_requests_wait_for_the_end_of_a_block(self) -> None:
         told = self.drive(EXCLUSIVE)
-        self.assertEqual(told["before"], [])
+        self.assertEqual((told["held"], told["before"]), (True, []))
         self.assertEqual(told["after"], [["thing 0", "thing 1", "inside"]])
 
 
