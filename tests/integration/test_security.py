@@ -154,7 +154,10 @@ class RefusedTest(unittest.TestCase):
         self.assert_refused(422, "command/", CREATE)
 
     def test_oversized_bodies(self) -> None:
-        self.assert_refused(413, body=json.dumps({"factory": "order", "x": "y" * 1_000_000}))
+        try:
+            self.assert_refused(413, body=json.dumps({"factory": "order", "x": "y" * 1_000_000}))
+        except ConnectionError:  # cheroot closes the connection while the client still sends
+            self.assertEqual(self.shop.client.state()["counts"], self.before)
         self.assert_refused(413, body=None, Content_Length="1000001")
         endless = self.shop.headers(Content_Length="1" + "0" * 30)
         answer = self.shop.send("POST", "/__sane__/reset/", None, endless)
