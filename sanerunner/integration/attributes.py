@@ -30,7 +30,7 @@ def check(name: str, factory: Any, attribute: str, *, path: str = "") -> None:
     root, _, rest = attribute.partition("__")
     declaration = _declaration(factory, root)
     known = declaration is not None or root in _fields(factory)
-    if rest and declaration is not None:
+    if rest and declaration is not None and _takes_arguments(declaration):
         inner = _factory_of(declaration)
         if inner is not None:
             check(name, inner, rest, path=f"{path}{root}__")
@@ -126,6 +126,21 @@ def _factory_of(declaration: Any) -> Any:
     """Return the factory that a SubFactory or RelatedFactory calls, or None."""
     find = getattr(declaration, "get_factory", None)
     return find() if find is not None else None
+
+
+def _takes_arguments(declaration: Any) -> bool:
+    """Whether ``name__argument`` means something for what is declared as ``name``."""
+    from factory import declarations
+
+    simple = (
+        declarations.LazyFunction,
+        declarations.LazyAttribute,
+        declarations.SelfAttribute,
+        declarations.Sequence,
+        declarations.Iterator,
+    )
+    complex_ = (declarations.BaseDeclaration, declarations.PostGenerationDeclaration)
+    return isinstance(declaration, complex_) and not isinstance(declaration, simple)
 
 
 def _model(factory: Any) -> Any:

@@ -67,7 +67,7 @@ class Client:
                 )
 
     def reset(self) -> None:
-        """Put the databases back to what they were populated with; clear caches, mail, sessions."""
+        """Put the databases back to the populated state; clear caches, mail and sessions."""
         self._post("reset", {})
 
     def checkpoint(self, name: str) -> None:
@@ -78,8 +78,8 @@ class Client:
         """Put all back to the state ``name``."""
         self._post("rollback", {"name": name})
 
-    def create(self, factory: str, *traits: str, **attributes: Any) -> Json:
-        """Return a new object of a factory, as its fields: ``create("order", "paid", total=5)``."""
+    def create(self, factory: str, /, *traits: str, **attributes: Any) -> Json:
+        """Return the fields of a new object: ``create("order", "paid", total=5)``."""
         found: Json = self.create_batch(factory, 1, *traits, **attributes)[0]
         return found
 

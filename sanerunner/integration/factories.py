@@ -11,7 +11,7 @@ from typing import Any
 from . import attributes as checking
 from .problems import Problem, invalid, unknown_name
 from .registering import from_apps, from_settings, is_defined_in
-from .serialize import as_json
+from .serialize import as_json, read_again
 
 #: How many objects one request may ask for.
 MAXIMUM = 10_000
@@ -58,7 +58,7 @@ class Factories:
         values.update(dict.fromkeys(traits, True))
         try:
             made = [factory(**values) for _ in range(count)]
-            return [as_json(each) for each in made]
+            return [as_json(each) for each in read_again(made)]
         except Problem:
             raise
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.cookies import SimpleCookie
 from importlib import import_module
 from typing import Any
 
@@ -41,24 +42,27 @@ def log_in(user: Any) -> tuple[dict[str, Any], str, str]:
         raise Problem(422, "inactive-user", f"The user {user!r} is not active.", user=user)
     client = Client()
     client.force_login(found)
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
     told = {
-        "user": {"pk": as_json(found.pk), "name": found.get_username()},
-        "cookie": {
-            "name": cookie.key,
-            "value": cookie.value,
-            "path": cookie["path"] or "/",
-            "domain": cookie["domain"] or None,
-            "secure": bool(settings.SESSION_COOKIE_SECURE),
-            "httpOnly": bool(settings.SESSION_COOKIE_HTTPONLY),
-            "sameSite": settings.SESSION_COOKIE_SAMESITE or None,
-        },
+        "name": settings.SESSION_COOKIE_NAME,
+        "value": key,
+        "path": settings.SESSION_COOKIE_PATH,
+        "domain": settings.SESSION_COOKIE_DOMAIN,
+        "secure": bool(settings.SESSION_COOKIE_SECURE),
+        "httpOnly": bool(settings.SESSION_COOKIE_HTTPONLY),
+        "sameSite": settings.SESSION_COOKIE_SAMESITE or None,
     }
-    if settings.SESSION_COOKIE_HTTPONLY:
-        cookie["httponly"] = True
-    if settings.SESSION_COOKIE_SAMESITE:
-        cookie["samesite"] = settings.SESSION_COOKIE_SAMESITE
-    return told, cookie.OutputString(), cookie.value
+    user_told = {"pk": as_json(found.pk), "name": found.get_username()}
+    return {"user": user_told, "cookie": told}, _header(told), key
+
+
+def _header(told: dict[str, Any]) -> str:
+    cookie: SimpleCookie = SimpleCookie({told["name"]: told["value"]})
+    morsel = cookie[told["name"]]
+    for name in ("path", "domain", "secure", "httpOnly", "sameSite"):
+        if told[name]:
+            morsel[name.lower()] = told[name]
+    return morsel.OutputString()
 
 
 def log_out(key: str) -> None:

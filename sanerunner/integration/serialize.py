@@ -53,6 +53,18 @@ def _members(value: Any, depth: int) -> Any:
     return _as_json(public, depth + 1)
 
 
+def read_again(made: list[Any]) -> list[Any]:
+    """Return the objects as they are in the database, if they are of one model and in one."""
+    kinds = {(type(each), getattr(getattr(each, "_state", None), "db", None)) for each in made}
+    if len(kinds) != 1:
+        return made
+    kind, alias = kinds.pop()
+    if alias is None or not issubclass(kind, models.Model):
+        return made
+    found = kind._base_manager.using(alias).in_bulk([each.pk for each in made])
+    return [found.get(each.pk, each) for each in made]
+
+
 def of_model(instance: models.Model) -> dict[str, Any]:
     """Return the fields of an object that is in a database, as they are there."""
     if any(
