@@ -55,6 +55,10 @@ class ServerError(RunnerError):
     """A live server cannot be started: its port is in use, its package is not installed."""
 
 
+class PopulateError(RunnerError):
+    """A factory or a function that was to populate the databases has failed."""
+
+
 class LeakError(Exception):
     """A test left something changed, and ``--fail-on-leaks`` was given."""
 

@@ -21,6 +21,7 @@ from sanerunner.conf import Config
 from sanerunner.events import Kind
 from sanerunner.exceptions import UsageError
 from sanerunner.options import OPTIONS
+from sanerunner.options.integration import IntegrationSettings
 from sanerunner.parsing import DEFAULT_STAGES, StageDefinition, parse_stages
 
 from .support.projects import inner_project
@@ -80,6 +81,12 @@ EVERY_OPTION: dict[str, tuple[Any, Any, list[str], Any]] = {
     "SLOWMO": (50, 50, ["--slowmo=100"], 100),
     "ARTIFACTS": (None, None, ["--artifacts=a"], Path("a")),
     "TRACE": (True, True, ["--no-trace"], False),
+    "INTEGRATION": (
+        {"POPULATE": ["a.b"]},
+        IntegrationSettings(populate=("a.b",)),
+        [],
+        IntegrationSettings(populate=("a.b",)),
+    ),
     "LIVE_SERVER": ("cheroot", "cheroot", ["--live-server=asgi"], "asgi"),
     "LIVE_SERVER_ADDRESS": ("::1", "::1", ["--live-server-address=localhost"], "localhost"),
     "LIVE_SERVER_PORT": (8000, 8000, ["--live-server-port=8001"], 8001),
@@ -154,6 +161,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "SLOWMO": ("slow", "must be a whole number, 0 or more, not 'slow'"),
     "ARTIFACTS": (5, "must be a path, not 5"),
     "TRACE": (1, "must be True or False, not 1"),
+    "INTEGRATION": ([], "must be a dictionary, not []"),
     "LIVE_SERVER": ("nginx", "unknown value 'nginx'; known: wsgi, cheroot, asgi"),
     "LIVE_SERVER_ADDRESS": (
         "127.0.0.1:80",

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import sanerunner
 from sanerunner import cases, events, exceptions
 from sanerunner.options import OLD_SELECTIONS, OPTIONS
+from sanerunner.options.integration import KEYS
 from sanerunner.plugins import HOOKS
 
 from .support.projects import inner_project
@@ -162,7 +163,7 @@ class ReferenceTest(unittest.TestCase):
         self.assert_mentioned(sorted(modules), "docs/architecture.md")
 
     def test_keys_in_examples_exist(self) -> None:
-        known = {option.key for option in OPTIONS}
+        known = {option.key for option in OPTIONS} | set(KEYS)
         for page in pages():
             text = page.read_text(encoding="utf-8")
             for setting in re.findall(r"^SANERUNNER = \{(.*?)\}$", text, re.M | re.S):

@@ -39,6 +39,7 @@ OUTSIDE = {"__init__", "_version"}
 ALLOWED = {
     ("apps", "checks"),  # the app registers the checks
     ("eventbus", "events"),  # what the bus carries
+    ("management", "integration"),  # the command
 }
 
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from sanerunner.options import OPTIONS, Option
+from sanerunner.options.integration import IntegrationSettings
 from sanerunner.parsing import DEFAULT_STAGES, describe_stages
 
 
@@ -55,6 +56,8 @@ def _flags(option: Option) -> list[str]:
 def _default(option: Option) -> str:
     if option.default is DEFAULT_STAGES:
         return repr(describe_stages(DEFAULT_STAGES))
+    if isinstance(option.default, IntegrationSettings):
+        return "{}"
     return repr(option.default)
 
 

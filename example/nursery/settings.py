@@ -40,6 +40,10 @@ SANERUNNER = {
     # "STAGES": "unit/database/destructive,http/selenium",
     # Where there is no browser, browser tests are skipped; on the CI server they fail.
     "FORCE_BROWSERS": "ci",
+    # What manage.py integrationserver fills its databases with (--populate).
+    "INTEGRATION": {
+        "POPULATE": ["orders.factories.OrderLineFactory:12", "reviews.factories.ReviewFactory:5"],
+    },
 }
 
 # --- Databases ------------------------------------------------------------------------------

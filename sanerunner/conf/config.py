@@ -9,6 +9,7 @@ from typing import Any
 
 from ..events import Kind
 from ..options.browsers import BrowserChoice
+from ..options.integration import IntegrationSettings
 from ..parsing import Shard, StageDefinition
 
 
@@ -87,6 +88,7 @@ class Config:
     url_root_server_address: str
     url_root: str
     plugins: tuple[str, ...]
+    integration: IntegrationSettings
     # What only older settings say
     junit_directory: Path | None = None
     junit_verbose: bool = False

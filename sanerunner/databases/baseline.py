@@ -128,10 +128,12 @@ class Baselines:
         operations = self._open(alias)
         return None if operations is None else operations.read_document()
 
-    def resume(self, alias: str) -> bool:
+    def resume(self, alias: str, *, rewind: bool = True) -> bool:
         """Put a database back to *migrated*, as an earlier run has captured it; False if what
-        was kept of that cannot be used.
+        was kept of that cannot be used. Without ``rewind`` it stays as it is.
         """
+        if not rewind:
+            return self.resume_state(alias, MIGRATED)
         if not self._operations[alias].restore(MIGRATED):
             return False
         self._use_resumed(alias)
@@ -143,6 +145,13 @@ class Baselines:
         self._unprepared.add(alias)
         self._take_checksums(alias, MIGRATED)
         self._watch(alias)
+
+    def resume_state(self, alias: str, state: str) -> bool:
+        """Hold a state that an earlier process has captured; False if it cannot be used."""
+        if not self._operations[alias].resume(state):
+            return False
+        self._held[alias].add(state)
+        return True
 
     def write_document(self, alias: str, document: Mapping[str, Any]) -> bool:
         """Store a document with a database that is to be kept; return whether it is there now."""

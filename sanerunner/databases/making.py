@@ -20,16 +20,21 @@ from .fingerprint import Fingerprint, Freshness, take_fingerprint
 from .images import ImageCache, creates_as_django, group_digest
 from .kept import judge, new_document
 from .locks import DatabaseLocks
-from .sites import Mark, Site
+from .operations import discard
+from .sites import Mark, Site, this_run
 from .vendors import display_name, in_memory, vendor_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """What a run was asked to do about databases that exist."""
+    """What a run was asked to do about databases that exist.
+
+    ``continued``: what they contain now is used, not what was captured when they were made.
+    """
 
     project: str = ""
     keepdb: bool = False
+    continued: bool = False
     create_db: bool = False
     fingerprint_files: Sequence[str] = ()
 
@@ -127,6 +132,30 @@ class DatabaseMaker:
         if target is not None:
             target.site.drop(target.name)
 
+    def unmarked(self, aliases: Iterable[str]) -> list[str]:
+        """Return those aliases whose database does not carry the mark of this run."""
+        return [alias for alias in aliases if not self._has_own_mark(alias)]
+
+    def _has_own_mark(self, alias: str) -> bool:
+        target = self._targets.get(alias)
+        mark = target.site.read_mark(target.name) if target is not None else None
+        return mark is not None and (mark.project, mark.run) == (self._keeping.project, this_run())
+
+    def remove_kept(self, alias: str, declared: Iterable[str]) -> bool:
+        """Drop the database of ``alias`` if one with the mark of this project is there; return
+        whether it was.
+        """
+        site = self._locks.take(alias, declared)
+        name = connections[alias].settings_dict["NAME"]
+        mark = site.read_mark(name) if site is not None and site.exists(name) else None
+        if site is None or mark is None or mark.project != self._keeping.project:
+            return False
+        self._targets[alias] = _Target(alias, site, name)
+        vendor_of(connections[alias]).end_sessions(connections[alias])
+        discard(connections[alias])
+        self.removed(alias)
+        return True
+
     def release(self) -> None:
         """Let other runs use the databases."""
         self._targets.clear()
@@ -149,7 +178,8 @@ class DatabaseMaker:
         )
         if found.freshness is Freshness.DIFFERENT:
             return self._rebuild(target, found.reason, wanted)
-        if not self._baselines.resume(target.alias):
+        asis = self._keeping.continued and found.freshness is Freshness.CURRENT
+        if not self._baselines.resume(target.alias, rewind=not asis):
             return self._rebuild(target, "what it contained cannot be restored", wanted)
         if found.freshness is Freshness.CURRENT:
             return self._use_current(target, document)

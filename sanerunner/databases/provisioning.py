@@ -144,11 +144,28 @@ class Provisioner:
                 self.serialized.ensure(database, self._models, rewound=rewound)
             return layout
 
-    def teardown(self) -> None:
-        """Destroy the databases, or keep them if so asked."""
+    def teardown(self, *, keepdb: bool | None = None) -> None:
+        """Destroy the databases, or keep them if so asked; ``keepdb`` wins over ``keeping``."""
+        keep = self.keeping.keepdb if keepdb is None else keepdb
         with self._lock, contextlib.ExitStack() as stack:
             for database in self._made.values():
-                stack.callback(self._destroy, database, keepdb=self.keeping.keepdb)
+                stack.callback(self._destroy, database, keepdb=keep)
+
+    def unmarked(self) -> list[str]:
+        """Return the aliases of databases that were made, but do not carry this run's mark."""
+        return self._maker.unmarked(self._made)
+
+    def remove_kept(self, aliases: Mapping[str, bool]) -> list[str]:
+        """Drop what an earlier process of this project has left of the databases of ``aliases``;
+        return the aliases of those that were there.
+        """
+        removed = []
+        with self._lock:
+            for database in self.declare(aliases).databases:
+                with self.guard.admitting(database.alias):
+                    if self._maker.remove_kept(database.alias, self._declared):
+                        removed.append(database.alias)
+        return removed
 
     def start(self) -> None:
         """Let no connection reach a real database from now on.

@@ -141,6 +141,11 @@ class Vendor:
         """
         return lambda: None
 
+    def prepare_for_server(self, connection: BaseDatabaseWrapper, folder: Path) -> None:
+        """Change the settings of ``connection``, which nobody has opened, so that its test
+        database is one that threads can use side by side; a file would be in ``folder``.
+        """
+
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Let commits to the test database that ``connection`` has just opened not wait for the
         disk, as far as the vendor has that for a session or a database. What the settings ask

@@ -6,6 +6,7 @@ from ..events import Kind
 from .browsers import BROWSERS
 from .databases import DATABASES
 from .django import DJANGO
+from .integration import INTEGRATION
 from .option import Option
 from .reports import REPORTS
 from .running import RUNNING
@@ -13,7 +14,15 @@ from .servers import SERVERS
 
 __all__ = ["OLD_SELECTIONS", "OPTIONS", "Option"]
 
-OPTIONS: tuple[Option, ...] = (*RUNNING, *REPORTS, *DATABASES, *SERVERS, *BROWSERS, *DJANGO)
+OPTIONS: tuple[Option, ...] = (
+    *RUNNING,
+    *REPORTS,
+    *DATABASES,
+    *SERVERS,
+    *BROWSERS,
+    *INTEGRATION,
+    *DJANGO,
+)
 
 # django-sane-testing's spellings: --select-unittests is --select=unit.
 OLD_SELECTIONS: dict[Kind, tuple[str, ...]] = {

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .epochs import CURRENT, Epoch, EpochOverError, Exchange
+from .holding import Hold
 from .wsgigate import CLOSED, FAILED
 
 #: How long an application has to end an exchange whose client has left, in seconds.
@@ -26,18 +27,21 @@ class ASGIGate:
     """
 
     def __init__(
-        self, present: Callable[[], Epoch | None], first: Callable[..., Any] | None = None
+        self,
+        present: Callable[[], Epoch | None],
+        hold: Hold,
+        first: Callable[..., Any] | None = None,
     ) -> None:
         self._present = present
+        self._hold = hold
         self._begins = first or _has_no_lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._begins(scope, receive, send)
             return
-        epoch = self._present()
         client = _Client(scope["type"], receive)
-        exchange = epoch.enter(_method(scope), _url(scope), client.leave) if epoch else None
+        exchange = await self._enter(scope, client)
         if exchange is None:
             await _refuse(scope, send)
             return
@@ -46,6 +50,14 @@ class ASGIGate:
             await self._pass(exchange, scope, client, send)
         finally:
             exchange.epoch.leave(exchange)
+
+    async def _enter(self, scope: Scope, client: _Client) -> Exchange | None:
+        """Let a request in, perhaps after a while; None if no epoch is open."""
+        while True:
+            ticket, epoch = self._hold.ticket(), self._present()
+            exchange = epoch.enter(_method(scope), _url(scope), client.leave) if epoch else None
+            if exchange is not None or not await self._hold.wait_async(ticket):
+                return exchange
 
     async def _pass(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         application = exchange.epoch.application

@@ -11,6 +11,7 @@ from django.core.signals import got_request_exception
 from .asgigate import ASGIGate
 from .base import ASGI
 from .epochs import CURRENT, Closed, Epoch, LateRequest, ServedRequest, ServerFailure
+from .holding import Hold
 from .wsgigate import WSGIGate
 
 #: How long answers that may go on for ever are waited for, in seconds.
@@ -21,13 +22,17 @@ class Gate:
     """One for each server: ``application`` is what the server serves.
 
     ``first`` is the application that is told of the server's start and end (ASGI's lifespan).
-    While no epoch is open requests are answered with 503. ``interface`` is "wsgi" or "asgi".
+    While no epoch is open requests are answered with 503, but with ``hold`` begun they wait.
+    ``interface`` is "wsgi" or "asgi".
     """
 
     def __init__(self, interface: str, first: Callable[..., Any] | None = None) -> None:
         self._epoch: Epoch | None = None
+        self.hold = Hold()
         self.application: Callable[..., Any] = (
-            ASGIGate(self._present, first) if interface == ASGI else WSGIGate(self._present)
+            ASGIGate(self._present, self.hold, first)
+            if interface == ASGI
+            else WSGIGate(self._present, self.hold)
         )
 
     @property

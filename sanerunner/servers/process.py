@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -147,6 +148,24 @@ class ProcessServer:
             return self._gate.shut(grace=self.grace if grace is None else grace)
         finally:
             self._connections.end()
+
+    @contextmanager
+    def held(self, owner: str) -> Iterator[Closed]:
+        """Shut while the block lasts, open for ``owner`` after it; no client is refused: what
+        comes meanwhile waits. Yield what ``shut()`` returns.
+        """
+        gate = self._gate
+        if gate is None:
+            raise RuntimeError("the server has not been started")
+        gate.hold.begin()
+        try:
+            yield self.shut()
+        finally:
+            try:
+                if self._gate is gate:  # else it was stopped
+                    self.open(owner)
+            finally:
+                gate.hold.end()
 
     def _project(self) -> Callable[..., Any]:
         if self._application is None:

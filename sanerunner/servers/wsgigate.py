@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .epochs import CURRENT, Epoch, Exchange
+from .holding import Hold
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -25,17 +26,12 @@ FAILED = b"The view raised an exception, which the test reports.\n"
 class WSGIGate:
     """An application in front of that of the epoch which ``present`` returns."""
 
-    def __init__(self, present: Callable[[], Epoch | None]) -> None:
+    def __init__(self, present: Callable[[], Epoch | None], hold: Hold) -> None:
         self._present = present
+        self._hold = hold
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        epoch = self._present()
-        exchange = None
-        if epoch is not None:
-            exchange = epoch.enter(environ["REQUEST_METHOD"], _url(environ), environ.get(ABORT))
-        if exchange is not None and STALE in environ and environ[STALE]():
-            exchange.epoch.forget(exchange)
-            exchange = None
+        exchange = self._enter(environ)
         if exchange is None:
             return _answer(start_response, "503 Service Unavailable", CLOSED)
         CURRENT.set(exchange)
@@ -44,6 +40,18 @@ class WSGIGate:
         except BaseException:
             _leave(exchange)
             raise
+
+    def _enter(self, environ: Environ) -> Exchange | None:
+        """Let a request in, perhaps after a while; None if no epoch is open."""
+        method, url, abort = environ["REQUEST_METHOD"], _url(environ), environ.get(ABORT)
+        while True:
+            ticket, epoch = self._hold.ticket(), self._present()
+            exchange = epoch.enter(method, url, abort) if epoch is not None else None
+            if exchange is not None and STALE in environ and environ[STALE]():
+                exchange.epoch.forget(exchange)
+                return None
+            if exchange is not None or not self._hold.wait(ticket):
+                return exchange
 
     def _pass(
         self, exchange: Exchange, environ: Environ, start_response: StartResponse

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -72,6 +74,22 @@ class SQLite(Vendor):
     def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
         session: sqlite3.Connection = connection.connection
         return session.interrupt
+
+    def prepare_for_server(self, connection: BaseDatabaseWrapper, folder: Path) -> None:
+        """A file that can be read while it is written. Writers wait for each other; those that
+        would read first begin as writers, as SQLite does not let them wait later.
+        """
+        settings, creation = connection.settings_dict, cast(Any, connection.creation)
+        if creation.is_in_memory_db(creation._get_test_db_name()):
+            real = path_of(str(settings["NAME"]))
+            digest = hashlib.blake2b(real.encode(), digest_size=4).hexdigest()
+            name = f"{Path(real).stem.strip(':')}-{connection.alias}-{digest}.sqlite3"
+            settings["TEST"]["NAME"] = str(folder / name)
+        options = {"timeout": 30, "transaction_mode": "IMMEDIATE", **settings["OPTIONS"]}
+        commands = str(options.get("init_command", ""))
+        if "journal_mode" not in commands.lower():
+            options["init_command"] = "PRAGMA journal_mode = WAL" + (commands and f"; {commands}")
+        settings["OPTIONS"] = options
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         session: sqlite3.Connection = connection.connection
