@@ -15,7 +15,7 @@ from ..servers.registry import server_class
 from .addresses import DEFAULT_PORT, parse_address
 from .announcing import new_token
 from .folders import folder_of
-from .reload import Handover, Supervisor
+from .reload import READY, Handover, Supervisor
 from .runtime import Integration, Wanted
 from .serving import Offer, Serving
 from .states import States
@@ -62,6 +62,9 @@ def _config(arguments: Arguments) -> conf.Config:
 
 
 def _supervise(arguments: Arguments, config: conf.Config, errors: Any) -> int:
+    if arguments.command and os.name != "posix":
+        raise UsageError("--exec with --reload needs a POSIX system: leave one of them out.")
+
     def clean_up() -> None:
         if config.keepdb:
             return
@@ -143,7 +146,7 @@ def _tell_parent(handover: Handover | None, integration: Integration) -> None:
     if handover is None:
         return
     handover.update(port=integration.server.port)
-    descriptor = os.environ.pop("SANERUNNER_INTEGRATION_READY", "")
+    descriptor = os.environ.pop(READY, "")
     if descriptor:
         with open(int(descriptor), "w", encoding="utf-8") as pipe:
             pipe.write(integration.url)

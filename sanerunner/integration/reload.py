@@ -28,6 +28,8 @@ from .watching import Watcher
 
 #: In the environment of a process that serves: where the handover is.
 VARIABLE = "SANERUNNER_INTEGRATION_HANDOVER"
+#: The same: the writing end of a pipe, for the URL.
+READY = "SANERUNNER_INTEGRATION_READY"
 
 
 class Handover:
@@ -118,17 +120,14 @@ class Supervisor:
 
     def _serve(self, handover: Handover) -> int:
         """Return the status of a process that has served."""
-        reading, writing = os.pipe()
-        os.set_inheritable(writing, True)
         self._loop = MainLoop()
+        reading, writing = os.pipe()
         try:
-            process = self._process = subprocess.Popen(
-                autoreload.get_child_arguments(),
-                env={**handover.environment, "SANERUNNER_INTEGRATION_READY": str(writing)},
-                close_fds=False,
-            )
+            process = self._process = self._start(handover, writing)
         finally:
             os.close(writing)
+        if self._is_stopping():  # the signal has come just before
+            self._send(signal.SIGTERM)
         threading.Thread(target=self._wait_for_ready, args=(reading,), daemon=True).start()
         waiter = threading.Thread(target=self._wait_for_end, args=(process, self._loop))
         waiter.start()
@@ -136,6 +135,14 @@ class Supervisor:
         waiter.join()
         self._loop.close()
         return process.returncode
+
+    def _start(self, handover: Handover, writing: int) -> subprocess.Popen[bytes]:
+        """Start a process; when it is ready it writes its URL to ``writing``."""
+        command = autoreload.get_child_arguments()
+        if os.name != "posix":  # where --exec with --reload is refused
+            return subprocess.Popen(command, env=handover.environment)
+        environment = {**handover.environment, READY: str(writing)}
+        return subprocess.Popen(command, env=environment, pass_fds=[writing])
 
     def _wait_for_end(self, process: subprocess.Popen[bytes], loop: MainLoop) -> None:
         process.wait()

@@ -80,6 +80,7 @@ class Integration:
             port=wanted.port,
             grace=config.live_server_grace,
             wrap=self._mount if control is not None else None,
+            renews=False,  # clients keep their connections across resets
         )
         self._states = States(
             config,

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from django.apps import apps
 from django.db import connections, router
 
+from ..behaviors.flush import flush_with
 from ..conf import Config
 from ..databases.baseline import CHECKPOINT, MIGRATED, Baselines
 from ..databases.making import Keeping
@@ -52,6 +53,7 @@ class States:
             if alias not in connections:
                 raise UsageError(f"--database: {unknown('database', alias, connections)}.")
         self._wanted = dict.fromkeys(aliases or connections, False)
+        self._config = config
         self._made: list[str] = []  # aliases of databases whose content is new
         self._baselines = Baselines(say=log)
         self.provisioner = Provisioner(
@@ -68,13 +70,18 @@ class States:
             image_cache=config.image_cache,
             migrate=config.migrate,
             baselines=self._baselines,
-            created=self._made.append,
+            created=self._note_created,
         )
         self.aliases: tuple[str, ...] = ()
         self.memories: list[Memory] = [Randomness(), Sequences(), CLOCK]
         self._remembered: dict[str, Remembered] = {}
         self._number = 0  # of the last state that was captured
         self._replaced: list[str] | None = None  # states of databases to be forgotten later
+
+    def _note_created(self, alias: str) -> None:
+        self._made.append(alias)
+        if self._config.flush_after_creation:
+            flush_with(self._config.flush_command, None, [alias])
 
     def make(self) -> None:
         """Make the databases. Raises UsageError for one that cannot be put back."""

@@ -27,7 +27,8 @@ class ProcessServer:
     ``kind`` is "wsgi", "cheroot" or "asgi". ``port`` 0 is any free one. ``url_root`` is what
     clients see if there is something in between (a proxy, a Grid on another machine); of
     ``url_host`` only the host is another. ``wrap`` puts a middleware of the same interface in
-    front of the gate: it sees every request, also while no epoch is open.
+    front of the gate: it sees every request, also while no epoch is open. If such a request may
+    open an epoch, ``renews`` has to be False: its connection would be ended.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ProcessServer:
         url_root: str = "",
         grace: float = 2.0,
         wrap: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+        renews: bool = True,
     ) -> None:
         self.kind = kind
         self.grace = grace
@@ -48,6 +50,7 @@ class ProcessServer:
         self._url_host = url_host
         self._url_root = url_root
         self._wrap = wrap
+        self._renews = renews
         self._server: LiveServer | None = None
         self._gate: Gate | None = None
         self._application: Callable[..., Any] | None = None
@@ -111,14 +114,20 @@ class ProcessServer:
         """Let requests through, for ``owner``: a test's id. In-memory databases of this thread
         are shared with the server's threads.
 
+        Connections from before are ended, unless ``renews`` is False: what was sent over one of
+        them, and nobody has read yet, belongs to no epoch any more.
+
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
         if application is None:
             application = self._project()
+        was_running = self.is_running
         self.start(application)
-        assert self._gate is not None
+        assert self._gate is not None and self._server is not None
         if self._gate.is_open:
             self.shut()
+        if was_running and self._renews:
+            self._server.renew()
         self._connections.open()
         return self._gate.open(owner, application=application)
 

@@ -16,6 +16,9 @@ StartResponse = Callable[..., Any]
 #: What a server may put into ``environ``: a function that ends the connection to the client.
 ABORT = "sanerunner.abort"
 
+#: Another one: a function that says whether the connection was ended by ``renew()``.
+STALE = "sanerunner.stale"
+
 CLOSED = b"No test is running: the request came too late, or too early.\n"
 FAILED = b"The view raised an exception, which the test reports.\n"
 
@@ -44,6 +47,9 @@ class WSGIGate:
         while True:
             ticket, epoch = self._hold.ticket(), self._present()
             exchange = epoch.enter(method, url, abort) if epoch is not None else None
+            if exchange is not None and STALE in environ and environ[STALE]():
+                exchange.epoch.forget(exchange)
+                return None
             if exchange is not None or not self._hold.wait(ticket):
                 return exchange
 

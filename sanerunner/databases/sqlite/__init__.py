@@ -71,8 +71,9 @@ class SQLite(Vendor):
 
         return MemorySession(connection, check)
 
-    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
-        connection.connection.interrupt()
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
+        session: sqlite3.Connection = connection.connection
+        return session.interrupt
 
     def prepare_for_server(self, connection: BaseDatabaseWrapper, folder: Path) -> None:
         """A file that can be read while it is written. Writers wait for each other; those that

@@ -118,7 +118,8 @@ class Command(BaseCommand):
         arguments = Arguments(
             **given, options={name: options[name] for name in OPTIONS if name in options}
         )
-        plain = OutputWrapper(self.stderr._out)  # what is told there is not all an error
+        stream: Any = self.stderr
+        plain = OutputWrapper(stream._out)  # what is told there is not all an error
         status = run(arguments, output=self.stdout, errors=plain)
         if status:
             sys.exit(status)
