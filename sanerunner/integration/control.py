@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -82,7 +83,7 @@ class Control:
     def _do(self, request: Request, body: bytes, doing: Doing) -> tuple[int, Any]:
         verb, name = _route(request)
         if verb in READING:
-            return 200, self._apply([self._verbs.one(verb, {})], doing)[0]
+            return 200, self._verbs.one(verb, {}).run(doing)
         data = parse(body)
         if verb == "command":
             return 200, {"results": self._apply(self._verbs.several(data), doing)}
@@ -191,6 +192,7 @@ class ASGIControl:
     def __init__(self, control: Control, application: Application) -> None:
         self._control = control
         self._application = application
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="control")
 
     async def __call__(
         self, scope: dict[str, Any], receive: Application, send: Application
@@ -202,8 +204,9 @@ class ASGIControl:
         try:
             length = self._control.admit(request)
             body = await _read(receive, length)
-            # Not in the loop's thread: requests that are waited for go on there.
-            answer = await asyncio.to_thread(self._control.answer, request, body)
+            # Requests that are waited for go on in the loop's thread and in its own pool.
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._pool, self._control.answer, request, body)
         except Problem as problem:
             answer = answer_of(problem)
         headers = [

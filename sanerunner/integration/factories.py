@@ -61,14 +61,14 @@ class Factories:
             return [as_json(each) for each in read_again(made)]
         except Problem:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             refused = _refused_argument(error, attributes)
             if refused is not None:
                 raise checking.unknown_attribute(name, factory, refused) from error
             raise failed(f"The factory {name!r}", error, factory=name) from error
 
 
-def failed(what: str, error: Exception, **members: Any) -> Problem:
+def failed(what: str, error: BaseException, **members: Any) -> Problem:
     """Return the problem of the project's own code that has raised ``error``."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return Problem(
@@ -81,7 +81,7 @@ def failed(what: str, error: Exception, **members: Any) -> Problem:
     )
 
 
-def _refused_argument(error: Exception, attributes: Mapping[str, Any]) -> str | None:
+def _refused_argument(error: BaseException, attributes: Mapping[str, Any]) -> str | None:
     """Return the attribute that a TypeError of a class's constructor is about."""
     if not isinstance(error, TypeError) or "unexpected keyword argument" not in str(error):
         return None

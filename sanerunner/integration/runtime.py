@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.core.management.base import BaseCommand
+
 from ..conf import Config
 from ..databases.served import served
 from ..databases.sites import this_run
@@ -127,6 +129,7 @@ class Integration:
     def _make(self) -> None:
         states, kept = self._states, self.wanted.kept
         states.make()
+        BaseCommand().check()
         unmarked = states.unmarked()
         if unmarked and not self.wanted.force:
             raise UnsafeDatabaseError(

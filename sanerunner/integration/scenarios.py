@@ -45,7 +45,7 @@ class Scenarios:
         """Return what the function returns, as JSON. Raises Problem."""
         try:
             return as_json(self._scenarios[name](**arguments))
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # which would end the server
             raise failed(f"The scenario {name!r}", error, scenario=name) from error
 
 

@@ -19,6 +19,7 @@ from .site import Running, Site, variables_of
 SETTINGS = """
 INSTALLED_APPS += ["shop", "store"]
 ROOT_URLCONF = "shop.urls"
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

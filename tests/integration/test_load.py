@@ -13,6 +13,7 @@ from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
 
+from ..servers.contract import require
 from ..support.services import require_mariadb, require_postgresql
 from .shop import Shop, open_shop
 
@@ -97,6 +98,7 @@ class LoadTest(unittest.TestCase):
         self.check()
 
     def test_sqlite_and_asgi(self) -> None:
+        require("asgi")
         self.check("--server", "asgi")
 
     def test_postgresql(self) -> None:

@@ -12,6 +12,7 @@ from sanerunner.integration.problems import Problem
 from sanerunner.integration.requests import Request
 from sanerunner.integration.security import Doorkeeper
 
+from ..servers.contract import require
 from .shop import Answer, Shop, open_shop
 
 CREATE = json.dumps({"factory": "order"})
@@ -25,6 +26,7 @@ class RefusedTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
+        require(cls.arguments[-1] if cls.arguments else "wsgi")
         cls.shop = open_shop(cls.addClassCleanup, *cls.arguments)
 
     def setUp(self) -> None:
