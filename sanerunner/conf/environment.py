@@ -26,6 +26,13 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}
 
 
+def in_djangos_suite() -> bool:
+    """Whether these are Django's own tests, which database backends mark: see
+    ``BaseDatabaseCreation.mark_expected_failures_and_skips()``.
+    """
+    return os.environ.get("RUNNING_DJANGOS_TEST_SUITE") == "true"
+
+
 # Names of packages that tell nothing of the project.
 _COMMON = {"app", "conf", "config", "core", "project", "settings", "site", "src", "test", "tests"}
 

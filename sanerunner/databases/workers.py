@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..conf.environment import in_djangos_suite
 from .baseline import Baselines
 from .clone import Clone, use
 from .clones import Clones
@@ -120,6 +121,8 @@ class OwnDatabases:
             if "clone" in told:
                 use(Clone(**told["clone"]), baselines=self._baselines, guard=self._guard)
                 self._own.add(alias)
+                if in_djangos_suite():  # this process may have begun before they were marked
+                    connections[alias].creation.mark_expected_failures_and_skips()
             if told.get("serialized") is not None:
                 content = told["serialized"]
                 connections[alias]._test_serialized_contents = content  # type: ignore[attr-defined]
