@@ -148,6 +148,9 @@ class PostgreSQLOperations(DatabaseOperations):
             self._store.remove(state)
             self._let_go(forgotten)
 
+    def have_one_schema(self, state: str, other: str) -> bool:
+        return self._states[state].layout is self._states[other].layout
+
     def _let_go(self, state: State) -> None:
         held = [*self._states.values(), *([self._current] if self._current else [])]
         shadows = state.shadows().difference(*(each.shadows() for each in held))
