@@ -10,6 +10,7 @@ from ..plugins import Plugin
 from .database import DatabaseBehavior, Refuse
 from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
+from .models import ModelsBehavior
 from .rewind import RewindBehavior
 from .sessions import SessionBehavior
 from .translation import TranslationBehavior
@@ -41,6 +42,7 @@ def built_in(config: Config, refuse: Refuse, baselines: Baselines | None = None)
     return [
         *detecting,
         *committing,
+        ModelsBehavior(),
         RequirementsBehavior(),
         CacheBehavior(flush_always=config.flush_cache),
         MailBehavior(),
