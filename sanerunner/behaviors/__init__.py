@@ -42,8 +42,8 @@ def built_in(config: Config, refuse: Refuse, baselines: Baselines | None = None)
     return [
         *detecting,
         *committing,
-        ModelsBehavior(),
         RequirementsBehavior(),
+        ModelsBehavior(),
         CacheBehavior(flush_always=config.flush_cache),
         MailBehavior(),
         TranslationBehavior(),
