@@ -241,6 +241,8 @@ class SaneRunner(DiscoverRunner):
             super().log(msg, level)
 
     def _run(self, plan: Plan) -> unittest.TestResult:
+        if self._baselines is not None:
+            self._baselines.begin()
         arguments = self.get_test_runner_kwargs()
         foreign = is_foreign(self.test_runner, arguments)
         workers = None if foreign else self._workers(plan)

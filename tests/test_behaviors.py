@@ -396,6 +396,58 @@ class DatabaseTest(unittest.TestCase):
         self.assertEqual(names(), MIGRATED)
 
 
+class DefinedModelsTest(unittest.TestCase):
+    """Unit tests run first; what they define must not be met by those that Django runs first."""
+
+    TESTS = """
+        import sys
+        import unittest
+        from django.apps import apps
+        from django.db import models
+        from django.test import TestCase
+        from app.models import Thing
+
+        def define(name):
+            fields = {
+                "thing": models.ForeignKey(Thing, models.CASCADE),
+                "things": models.ManyToManyField(Thing, related_name=f"{name}_set"),
+                "Meta": type("Meta", (), {"app_label": "app"}),
+                "__module__": __name__,
+            }
+            return type(name, (models.Model,), fields)
+
+        class UnitTest(unittest.TestCase):
+            def test_1_defines(self):
+                define("Local")
+                module = sys.modules[__name__]
+                module.Kept = define("Kept")
+
+            def test_2_which_stays_for_tests_of_its_kind(self):
+                self.assertIs(apps.get_model("app", "local")._meta.apps, apps)
+
+        class RowsTest(TestCase):
+            def test_what_is_referred_to_can_be_deleted(self):
+                related = {each.related_model.__name__ for each in Thing._meta.related_objects}
+                self.assertEqual(related & {"Local", "Kept"}, KEPT)
+                self.assertNotIn("local", apps.all_models["app"])
+                self.assertNotIn("local_things", apps.all_models["app"])
+                if not KEPT:
+                    Thing.objects.create(name="gone").delete()
+                else:
+                    self.assertIs(apps.get_model("app", "kept"), Kept)
+                    self.assertIn("kept_things", apps.all_models["app"])
+    """
+
+    def test_models_of_unit_tests_are_hidden_unless_a_module_has_them(self) -> None:
+        project = inner_project(self, "")
+        local = self.TESTS.replace('define("Kept")', "Thing")
+        for tests, kept in ((local, "set()"), (self.TESTS, '{"Kept"}')):
+            with self.subTest(kept=kept):
+                project.write("app/tests.py", tests.replace("KEPT", kept))
+                outcome = project.test()
+                self.assertEqual(outcome.returncode, 0, outcome.output)
+
+
 class TranslationTest(unittest.TestCase):
     def setUp(self) -> None:
         before = translation.get_language()

@@ -12,6 +12,7 @@ from .browser import BrowserBehavior
 from .database import DatabaseBehavior, Refuse
 from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
+from .models import ModelsBehavior
 from .plain import PlainIsolation
 from .rewind import RewindBehavior
 from .server import LiveServerBehavior, live_server
@@ -52,6 +53,7 @@ def built_in(
         *detecting,
         *committing,
         RequirementsBehavior(),
+        ModelsBehavior(),
         CacheBehavior(flush_always=config.flush_cache),
         MailBehavior(),
         TranslationBehavior(),

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.signals import setting_changed
 
 from ..cases import use_isolation
-from ..databases.baseline import CHECKPOINT, FLUSHED, MIGRATED, Baselines
+from ..databases.baseline import CHECKPOINT, FLUSHED, START, Baselines
 from ..databases.operations import LeakedSession
 from ..plugins import Plugin
 from . import stock
@@ -83,7 +83,7 @@ class RewindBehavior(Plugin):
         # Django flushes after tests only: what a class or module has set up stays, and so does
         # what is left by code that is not rewound.
         if state == FLUSHED:
-            aliases = [alias for alias in aliases if self._baselines.is_at([alias], MIGRATED)]
+            aliases = [alias for alias in aliases if self._baselines.is_at([alias], START)]
         if state is not None and not self._baselines.is_at(aliases, state):
             self._rewind(cls, aliases, state)
         stock.without_serialized_rows(cls, self._set_up)
@@ -113,7 +113,7 @@ class RewindBehavior(Plugin):
         if self._flushes_partly(cls):
             return CHECKPOINT if self._partly_flushed is cls else None
         if self._always_migrated or cls.serialized_rollback:
-            return MIGRATED
+            return START
         return FLUSHED if self._baselines.holds(aliases, FLUSHED) else None
 
     # Sane classes
@@ -124,7 +124,7 @@ class RewindBehavior(Plugin):
         return test_class.available_apps is None and self._baselines.covers(aliases)
 
     def set_up(self, test_class: Any) -> None:
-        """Before the first test of a class: committed class data, on top of *migrated*; before
+        """Before the first test of a class: committed class data, on top of *start*; before
         each: what the first one found.
         """
         aliases = stock.databases_of(test_class)
@@ -133,7 +133,7 @@ class RewindBehavior(Plugin):
                 self._rewind(test_class, aliases, CHECKPOINT)
             return
         self._baselines.prepare(aliases)
-        self._rewind(test_class, aliases, MIGRATED)
+        self._rewind(test_class, aliases, START)
         stock.without_serialized_rows(test_class, self._set_up)
         stock.set_up_test_data(test_class)
         self._baselines.capture(aliases, CHECKPOINT)
@@ -147,7 +147,7 @@ class RewindBehavior(Plugin):
         """After the last test of a class."""
         aliases = stock.databases_of(test_class)
         test_class._has_checkpoint = False
-        self._rewind(test_class, aliases, MIGRATED)
+        self._rewind(test_class, aliases, START)
         self._baselines.forget(aliases, CHECKPOINT)
 
     # Both

@@ -92,11 +92,12 @@ def classify(test: unittest.TestCase) -> Kind:
     method = test_method(test)
     declared = _declared_kind(method, type(test)) if getattr(method, "__dict__", None) else None
     test_class: Any = type(test)  # mypy takes the class for unhashable: its tests' __hash__
-    return declared or _class_kind(test_class)
+    return declared or class_kind(test_class)
 
 
 @cache
-def _class_kind(test_class: type) -> Kind:
+def class_kind(test_class: type) -> Kind:
+    """Return the kind of the tests of a class whose methods do not say otherwise."""
     return _declared_kind(test_class, test_class) or _base_kind(test_class)
 
 

@@ -21,6 +21,8 @@ from .vendors import identity
 
 #: After migrations and post_migrate: what sane classes start from.
 MIGRATED = "migrated"
+#: What the first test finds: *migrated*, and what the project's own runner has written before.
+START = "start"
 #: What Django's flush leaves: what stock classes find after one of them has run.
 FLUSHED = "flushed"
 #: On top of a baseline: a class's committed data.
@@ -112,7 +114,24 @@ class Baselines:
         """
         waiting = [alias for alias in aliases if alias in self._unprepared]
         self._unprepared.difference_update(waiting)
-        self.rewind(waiting, MIGRATED)
+        self.rewind(waiting, START)
+
+    def begin(self) -> None:
+        """No test has run yet: take what is in the databases that are there as *start*.
+
+        They are there because a project's own code has opened them, which may have written.
+        Where that was not called, or a database was made later, *start* is *migrated*. So it is
+        where the schema was changed, which a kept database would not be taken back from.
+        """
+        for alias, operations in self._operations.items():
+            self.capture([alias], START, complete=False)
+            if not operations.have_one_schema(START, MIGRATED):
+                self.capture([alias], MIGRATED, complete=False)
+                self.forget([alias], START)
+
+    def has_begun(self, alias: str) -> bool:
+        """Whether *start* is a state of its own."""
+        return START in self._held.get(alias, ())
 
     # Databases that are kept
 
@@ -160,13 +179,20 @@ class Baselines:
         self._operations[alias].write_document(document)
         return self._operations[alias].read_document() is not None
 
-    def adopt(self, alias: str) -> None:
-        """Take a clone, which is put back to the *migrated* state of its template.
+    def adopt(self, alias: str, *, begun: bool = False) -> None:
+        """Take a clone, which is put back to the *migrated* state of its template, or to its
+        *start* if it has ``begun``.
 
         Where that state does not outlive a process the present content is taken.
         """
-        if self._open(alias) is not None and not self.resume(alias):
+        if self._open(alias) is None:
+            return
+        if not self.resume(alias):
             self._capture_migrated(alias)
+        elif begun and self._operations[alias].resume(START):
+            self._held[alias].add(START)
+            self.rewind([alias], START)
+            self._take_checksums(alias, START)
 
     def document(self, alias: str) -> Mapping[str, Any] | None:
         """Return what is stored with a database that is attached."""
@@ -180,6 +206,8 @@ class Baselines:
 
     def detach(self, alias: str, *, dropped: bool) -> None:
         """Let go of a database; ``dropped`` says whether it is to be destroyed now."""
+        if not dropped and alias not in self.broken:
+            self.forget([alias], START)  # of this run only: its runner may write again
         operations = self._operations.pop(alias, None)
         self._held.pop(alias, None)
         self._present.pop(alias, None)
@@ -209,7 +237,7 @@ class Baselines:
 
     def is_at(self, aliases: Iterable[str], state: str) -> bool:
         """Whether ``state`` is what all of the databases were put to, or captured as, last."""
-        return all(self._present.get(alias) == state for alias in aliases)
+        return all(self._present.get(alias) == self._named(alias, state) for alias in aliases)
 
     def moved(self, aliases: Iterable[str]) -> None:
         """Something else has written: the databases are at no state that is known."""
@@ -244,18 +272,22 @@ class Baselines:
         failed: list[Exception] = []
         for alias in aliases:
             self._present.pop(alias, None)
+            named = self._named(alias, state)
             try:
-                rewound = self._rewind(alias, state, counters)
+                rewound = self._rewind(alias, named, counters)
             except Exception as error:
                 failed.append(error)
                 continue
-            self._present[alias] = state
+            self._present[alias] = named
             if rewound:
                 repairs.append(Repair(alias, rewound))
                 clear_row_caches(rewound)
         if failed:
             raise failed[0]
         return repairs
+
+    def _named(self, alias: str, state: str) -> str:
+        return MIGRATED if state == START and not self.has_begun(alias) else state
 
     def renew_sessions(self, aliases: Sequence[str]) -> None:
         """Make this thread's sessions like new ones: those of the databases of ``aliases``, which

@@ -28,6 +28,7 @@ class Clone:
     number: int
     settings: Mapping[str, str]
     image: str = ""
+    begun: bool = False  # whether the template's *start* is a state of its own
 
     @property
     def alias(self) -> str:
@@ -39,8 +40,8 @@ def use(
 ) -> None:
     """Go over to a clone: all connections of this process to its database lead there from now on.
 
-    Its *migrated* state is the one that was captured in the template, if that outlives a
-    process, and the clone is rewound to it.
+    Its states are those that were captured in the template, if they outlive a process, and the
+    clone is rewound to *start*.
     """
     if baselines is not None:
         baselines.detach(clone.alias, dropped=False)
@@ -59,4 +60,4 @@ def use(
             assert copies is not None, "it has written the image"
             copies.load_image(Path(clone.image))
         if baselines is not None:
-            baselines.adopt(clone.alias)
+            baselines.adopt(clone.alias, begun=clone.begun)

@@ -20,7 +20,7 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..exceptions import RewindError, UnsafeDatabaseError
-from .baseline import MIGRATED, Baselines
+from .baseline import MIGRATED, START, Baselines
 from .clone import Clone
 from .guard import ConnectionGuard
 from .layout import TestDatabase
@@ -35,6 +35,7 @@ class _Template:
 
     database: TestDatabase
     document: Mapping[str, Any] | None = None
+    begun: bool = False
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
@@ -114,8 +115,9 @@ class Clones:
     def _make(self, template: _Template, numbers: list[int]) -> None:
         alias = template.database.alias
         if self._baselines is not None and self._baselines.covers([alias]):
-            self._baselines.rewind([alias], MIGRATED)
+            self._baselines.rewind([alias], START)
             template.document = self._baselines.document(alias)
+            template.begun = self._baselines.has_begun(alias)
         if in_memory(template.connection):
             self._make_in_memory(template, numbers)
             return
@@ -136,7 +138,8 @@ class Clones:
         settings = template.connection.settings_dict
         wanted = template.creation.get_test_db_clone_settings(str(number))
         changed = {key: str(wanted[key]) for key in wanted if wanted[key] != settings.get(key)}
-        clone = Clone(tuple(template.database.aliases), number, changed)
+        aliases = tuple(template.database.aliases)
+        clone = Clone(aliases, number, changed, begun=template.begun)
         wrapper = self._wrapper(clone)
         others = {identity(connections[alias]) for alias in connections}
         if self._guard.is_real(wrapper) or identity(wrapper) in others:
@@ -165,6 +168,8 @@ class Clones:
         wrapper: Any = self._wrapper(clone)
         operations = operations_for(wrapper)
         if not self._keepdb or template.document is None or operations is None:
+            return False
+        if template.begun:  # clones of earlier runs do not have what this one has written
             return False
         try:
             with self._guard.admitting(clone.alias), _opened(operations):

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..compat import CREATE_TEST_DB_ARGUMENTS, NullTimeKeeper
 from ..events import DatabaseReady
-from .baseline import MIGRATED, Baselines
+from .baseline import START, Baselines
 from .durability import Durability
 from .facts import ServerFacts
 from .failures import explained
@@ -290,7 +290,7 @@ class Provisioner:
             test_settings["MIGRATE"] = migrate
 
     def _rewind(self, dirty: list[str]) -> bool:
-        """Put databases that undeclared use may have changed back to *migrated*, if they can be;
+        """Put databases that undeclared use may have changed back to *start*, if they can be;
         return whether all were.
         """
         owners = {alias: made.alias for made in self._made.values() for alias in made.aliases}
@@ -300,7 +300,7 @@ class Provisioner:
         for alias in dirty:
             self._undeclared.tell(alias, "is rewound")
         self._undeclared.forget(dirty)
-        self.baselines.rewind(aliases, MIGRATED)
+        self.baselines.rewind(aliases, START)
         return True
 
     def _discard(self, dirty: str) -> None:

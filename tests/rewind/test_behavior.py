@@ -257,6 +257,46 @@ DRIFT = """
 """
 
 
+# A project's own runner, which writes before the first test.
+WRITES = """
+    from sanerunner import SaneRunner
+
+    class Runner(SaneRunner):
+        def setup_databases(self, **kwargs):
+            made = super().setup_databases(**kwargs)
+            from app.models import Thing
+            Thing.objects.create(name="of the runner")
+            return made
+"""
+
+WRITTEN = """
+    from django.test import TestCase, TransactionTestCase
+    from sanerunner import DestructiveDatabaseTestCase
+    from app.models import Thing
+
+    def names():
+        return sorted(Thing.objects.values_list("name", flat=True))
+
+    class Rolled(TestCase):
+        def test(self):
+            self.assertEqual(names(), ["migrated", "of the runner"])
+
+    class Stock(TransactionTestCase):
+        def test_1_first_sees_what_the_runner_wrote(self):
+            self.assertEqual(names(), ["migrated", "of the runner"])
+
+        def test_2_later_ones_see_a_flushed_database(self):
+            self.assertEqual(names(), [])
+
+    class ZSane(DestructiveDatabaseTestCase):
+        def test_1(self):
+            self.assertEqual(names(), ["migrated", "of the runner"])
+            Thing.objects.all().delete()
+
+        test_2 = test_1
+"""
+
+
 class RewindBehaviorTest(unittest.TestCase):
     """On the vendor that the suite itself runs on."""
 
@@ -293,6 +333,23 @@ class RewindBehaviorTest(unittest.TestCase):
             "--settings=vendor_settings", "--testrunner=django.test.runner.DiscoverRunner"
         )
         self.assertEqual(stock.returncode, 0, stock.output)
+
+    def test_rows_that_a_projects_runner_writes_are_part_of_the_start(self) -> None:
+        project = self.project(WRITTEN)
+        project.write("own.py", WRITES)
+        self.assert_passes(project, "--testrunner=own.Runner")
+        # In parallel another worker may have run the first test of Stock.
+        parallel = (
+            "--testrunner=own.Runner",
+            "--parallel=2",
+            "app.tests.Rolled",
+            "app.tests.ZSane",
+        )
+        self.assert_passes(project, *parallel)
+        keeping = (*parallel, "--keepdb", "--noinput")
+        self.assert_passes(project, *keeping)
+        self.assert_passes(project, *keeping)  # not written twice: what is kept is migrated
+        self.assert_passes(project, "--testrunner=own.Runner", "--keepdb", "--noinput")
 
     def test_only_the_first_test_with_available_apps_is_flushed(self) -> None:
         self.assert_passes(self.project(STOCK + COUNTED))

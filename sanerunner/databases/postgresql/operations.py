@@ -106,6 +106,9 @@ class PostgreSQLOperations(Rebuilding):
             self._store.remove(state)
             self._let_go(forgotten)
 
+    def have_one_schema(self, state: str, other: str) -> bool:
+        return self._states[state].layout is self._states[other].layout
+
     # Rewind
 
     def rewind(self, state: str, *, counters: bool = True) -> Rewound:
