@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.test import TransactionTestCase, testcases
+from django.test import TestCase, TransactionTestCase, testcases
+
+from ..collection.kinds import class_switches
 
 #: What Django calls before each test (on the class) and after it (on the test).
 SET_UP, TEAR_DOWN, RELOAD = "_fixture_setup", "_fixture_teardown", "_should_reload_connections"
@@ -38,6 +40,25 @@ def replace(methods: dict[str, Callable[[Any], Any]]) -> Callable[[], None]:
 def databases_of(case: Any) -> list[str]:
     """Return the aliases that a class or test declares, without those of mirrors."""
     return list(case._databases_names(include_mirrors=False))
+
+
+def finds_what_was_left(
+    test_class: Any, *, always_migrated: bool = False, by_command: bool = False
+) -> bool:
+    """Whether the tests of a class find a database as the flush after another test has left it,
+    or, if none was before, as migrations have.
+
+    ``always_migrated``: stock classes never do. ``by_command``: a project's own command flushes,
+    also after the tests of sane classes.
+    """
+    if not issubclass(test_class, TransactionTestCase):
+        return "database_flush" in class_switches(test_class)
+    if issubclass(test_class, TestCase):
+        return False
+    if by_command:
+        return True
+    partly = test_class.available_apps is not None
+    return not always_migrated and (partly or not test_class.serialized_rollback)
 
 
 def without_serialized_rows(cls: Any, set_up: Callable[[Any], None]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pdb import Pdb
 from typing import TYPE_CHECKING, Any
 
+from ..behaviors.stock import finds_what_was_left
 from ..collection.stages import Plan, PlannedStage
 from ..compat import pdb
 from ..conf import Config
@@ -176,6 +177,7 @@ class Session:
             databases=self._workers.databases,
             timeout=self._config.timeout,
             expected=self._workers.durations.get,
+            may_split=self._may_split,
             background=self._workers.background,
             forks=self._workers.forks,
             checks=self._workers.checks,
@@ -183,6 +185,15 @@ class Session:
             keep_going=self._config.keep_going,
             tells_starts=self._bus.wants(TestStarted),
             show=_show_nothing if self._arguments.get("buffer") else _show,
+        )
+
+    def _may_split(self, test_class: type) -> bool:
+        """Whether each test of a class finds the same database on any worker."""
+        config = self._config
+        return not finds_what_was_left(
+            test_class,
+            always_migrated=config.restore == "rewind" and config.baseline == "migrated",
+            by_command=config.flush_command is not None,
         )
 
     def _serial(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import unittest
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
-from django.test import SimpleTestCase, TestCase, override_settings
+from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
 
+from sanerunner import DestructiveDatabaseTestCase
+from sanerunner.behaviors.stock import finds_what_was_left
 from sanerunner.collection.stages import PlannedStage, make_plan
 from sanerunner.events import Kind
 from sanerunner.exceptions import UsageError
@@ -301,3 +303,47 @@ class SharesNothingTest(unittest.TestCase):
             inner = type("Inner", (unittest.TestCase,), {})
             with self.subTest(name), module_of(inner, **{name: lambda: None}):
                 self.assertFalse(shares_nothing(inner))
+
+    def test_units_of_classes_that_may_not_be_split(self) -> None:
+        for may_split in (True, False):
+            (found,) = make_units(*stage_of(Plain), may_split=lambda cls: may_split)  # noqa: B023
+            self.assertEqual(found.splittable, may_split)
+
+
+class FindsWhatWasLeftTest(unittest.TestCase):
+    """Whether what a test finds depends on the tests that its worker has run before."""
+
+    def test_stock_classes(self) -> None:
+        class Stock(TransactionTestCase): ...
+
+        class Serialized(TransactionTestCase):
+            serialized_rollback = True
+
+        class Partly(Serialized):
+            available_apps: ClassVar = ["app"]
+
+        class Sane(DestructiveDatabaseTestCase): ...
+
+        class Flushed(Plain):
+            database_flush = True
+
+        answers = {
+            test_class.__name__: (
+                finds_what_was_left(test_class),
+                finds_what_was_left(test_class, always_migrated=True),
+                finds_what_was_left(test_class, by_command=True),
+            )
+            for test_class in (Plain, TestCase, Stock, Serialized, Partly, Sane, Flushed)
+        }
+        self.assertEqual(
+            answers,
+            {
+                "Plain": (False, False, False),
+                "TestCase": (False, False, False),
+                "Stock": (True, False, True),
+                "Serialized": (False, False, True),
+                "Partly": (True, False, True),
+                "Sane": (False, False, True),
+                "Flushed": (True, True, True),
+            },
+        )

@@ -122,6 +122,25 @@ STOCK = """
             Thing.objects.create(name="rolled back")
 """
 
+# Were it split, its other part would begin with rows that no test has flushed.
+GIANT = """
+    import os
+    from django.test import TransactionTestCase
+    from app.models import Thing
+
+    class Giant(TransactionTestCase):
+        processes = set()
+
+        def check(self):
+            first = not self.processes
+            self.processes.add(os.getpid())
+            self.assertEqual(Thing.objects.count(), 1 if first else 0)
+            self.assertTrue(first == (self._testMethodName == "test_10"))
+
+    for number in range(10, 30):
+        setattr(Giant, f"test_{number}", Giant.check)
+"""
+
 # Django itself fails here: it loads rows of content types that post_migrate has made already.
 SERIALIZED = """
     class Beta(TransactionTestCase):
@@ -325,6 +344,9 @@ class RewindBehaviorTest(unittest.TestCase):
     def assert_passes(self, project: InnerProject, *arguments: str) -> None:
         outcome = project.test("--settings=vendor_settings", *arguments)
         self.assertEqual(outcome.returncode, 0, outcome.output)
+
+    def test_stock_classes_stay_whole_in_parallel(self) -> None:
+        self.assert_passes(self.project(GIANT), "--parallel=2")
 
     def test_stock_classes_see_what_django_shows_them(self) -> None:
         self.assert_passes(self.project(STOCK + SERIALIZED))
