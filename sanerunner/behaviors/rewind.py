@@ -28,14 +28,16 @@ class RewindBehavior(Plugin):
     database, later ones a flushed one; those with ``serialized_rollback``, and all with
     ``always_migrated``, the migrated one. Those with ``available_apps`` find what was there,
     and their first test is flushed by Django, which empties the tables of these apps only; the
-    others are rewound to what that left. Classes that use a database which cannot be rewound go
-    Django's way.
+    others are rewound to what that left. If that has another schema than migrations have made,
+    all are flushed by Django: such tests count on what others create and drop. Classes that use a
+    database which cannot be rewound go Django's way.
     """
 
     def __init__(self, baselines: Baselines, *, always_migrated: bool = False) -> None:
         self._baselines = baselines
         self._always_migrated = always_migrated
         self._partly_flushed: Any = None  # the class with available_apps that has a checkpoint
+        self._changes_schema: Any = None  # the class with available_apps whose tests are flushed
         self._between_tests = True
         self._leave: list[Callable[[], object]] = []
 
@@ -66,6 +68,7 @@ class RewindBehavior(Plugin):
         self._between_tests = False
 
     def class_teardown(self, test_class: type) -> None:
+        self._changes_schema = None
         if self._partly_flushed is test_class:
             self._partly_flushed = None
             self._baselines.forget(stock.databases_of(test_class), CHECKPOINT)
@@ -99,11 +102,21 @@ class RewindBehavior(Plugin):
             self._rewind(case, aliases, state)
             return
         self._tear_down(case)
-        if self._flushes_partly(cls):
-            self._baselines.capture(aliases, CHECKPOINT)
-            self._partly_flushed = cls
-        else:
+        if not self._flushes_partly(cls):
             self._baselines.capture(aliases, FLUSHED)
+        elif self._changes_schema is cls:
+            self._baselines.moved(aliases)
+        else:
+            self._capture_partly_flushed(cls, aliases)
+
+    def _capture_partly_flushed(self, cls: Any, aliases: list[str]) -> None:
+        self._baselines.capture(aliases, CHECKPOINT)
+        if self._baselines.have_changed_schema(aliases, CHECKPOINT):
+            self._baselines.forget(aliases, CHECKPOINT)
+            self._baselines.moved(aliases)
+            self._changes_schema = cls
+        else:
+            self._partly_flushed = cls
 
     def _flushes_partly(self, cls: Any) -> bool:
         return cls.available_apps is not None and not self._always_migrated

@@ -263,6 +263,13 @@ class Baselines:
                 self._operations[alias].forget(state)
                 self._held[alias].discard(state)
 
+    def have_changed_schema(self, aliases: Iterable[str], state: str) -> bool:
+        """Whether ``state`` has another schema than *start*, in one of the databases."""
+        return any(
+            self._operations[alias].schemas_differ(state, self._named(alias, START))
+            for alias in aliases
+        )
+
     def rewind(self, aliases: Iterable[str], state: str, *, counters: bool = True) -> list[Repair]:
         """Put the databases back to ``state``; return what was repaired.
 

@@ -115,8 +115,15 @@ class DatabaseOperations(abc.ABC):
         """Let go of a state that will not be rewound to again."""
 
     def have_one_schema(self, state: str, other: str) -> bool:
-        """Whether two states that are held differ in rows and counters only, as far as known."""
+        """Whether two states that are held differ in rows and counters only, as far as known.
+
+        Where they do not, a vendor that answers True can go from one to the other all the same.
+        """
         return True
+
+    @abc.abstractmethod
+    def schemas_differ(self, state: str, other: str) -> bool:
+        """Whether the schemas of two states that are held are not the same."""
 
     @abc.abstractmethod
     def checksums(self, *, counters: bool = True) -> Mapping[str, str]:

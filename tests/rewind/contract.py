@@ -145,6 +145,7 @@ class RewindContract(Changes):
         dumps = {"base": self.base}
         self.change_orm()
         self.operations.capture("more")
+        self.assertFalse(self.operations.schemas_differ("base", "more"))
         dumps["more"] = self.database.dump()
         self.change_deletes()
         self.change_updates()
@@ -200,6 +201,8 @@ class RewindContract(Changes):
         self.run_sql("CREATE TABLE later (id int)", "INSERT INTO later VALUES (1)")
         self.operations.capture("later")
         later = self.database.dump()
+        self.assertTrue(self.operations.schemas_differ("base", "later"))
+        self.assertFalse(self.operations.schemas_differ("later", "later"))
         for _ in range(2):
             self.operations.rewind("base")
             self.assert_dump(self.base)

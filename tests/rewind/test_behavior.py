@@ -122,6 +122,40 @@ STOCK = """
             Thing.objects.create(name="rolled back")
 """
 
+# The tests of a class with available_apps that create and drop tables see each other's.
+CREATES = """
+    class Creates(TransactionTestCase):
+        available_apps = ["app"]
+
+        def run_sql(self, sql):
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+            Thing.objects.create(name="left behind")
+
+        def test_1(self):
+            self.run_sql("CREATE TABLE more (id int)")
+
+        def test_2(self):
+            self.run_sql("DROP TABLE more")
+
+        def test_3(self):
+            self.assertNotIn("more", connection.introspection.table_names())
+            self.assertEqual(names(), [])
+            self.run_sql("CREATE TABLE others (id int)")
+
+        def test_4(self):
+            self.assertIn("others", connection.introspection.table_names())
+            self.assertEqual(names(), [])
+
+    class Later(TransactionTestCase):
+        def test_1(self):
+            self.assertEqual(names(), [])
+            Thing.objects.create(name="left behind")
+
+        def test_2(self):
+            self.assertEqual(names(), [])
+"""
+
 # Were it split, its other part would begin with rows that no test has flushed.
 GIANT = """
     import os
@@ -344,6 +378,11 @@ class RewindBehaviorTest(unittest.TestCase):
     def assert_passes(self, project: InnerProject, *arguments: str) -> None:
         outcome = project.test("--settings=vendor_settings", *arguments)
         self.assertEqual(outcome.returncode, 0, outcome.output)
+
+    def test_stock_classes_that_create_tables(self) -> None:
+        project = self.project(STOCK.partition("class Alpha")[0] + CREATES)
+        self.assert_passes(project, "--testrunner=django.test.runner.DiscoverRunner")
+        self.assert_passes(project)
 
     def test_stock_classes_stay_whole_in_parallel(self) -> None:
         self.assert_passes(self.project(GIANT), "--parallel=2")

@@ -142,6 +142,9 @@ class MySQLOperations(DatabaseOperations):
         self._store.drop_all_but(self._shadows_in_use())
         self._control.recount_own()
 
+    def schemas_differ(self, state: str, other: str) -> bool:
+        return self._states[state].schema != self._states[other].schema
+
     def checksums(self, *, counters: bool = True) -> Mapping[str, str]:
         schema = read_schema(self._control)
         found = {"schema": _digest(sorted(map(repr, schema.items())))}

@@ -109,6 +109,9 @@ class PostgreSQLOperations(Rebuilding):
     def have_one_schema(self, state: str, other: str) -> bool:
         return self._states[state].layout is self._states[other].layout
 
+    def schemas_differ(self, state: str, other: str) -> bool:
+        return self._states[state].layout.digest != self._states[other].layout.digest
+
     # Rewind
 
     def rewind(self, state: str, *, counters: bool = True) -> Rewound:

@@ -107,6 +107,10 @@ class SQLiteOperations(DatabaseOperations):
             self._store.delete(state)
             self._store.remove_unused()
 
+    def schemas_differ(self, state: str, other: str) -> bool:
+        held = self._store.states
+        return set(held[state].schema.master) != set(held[other].schema.master)
+
     def checksums(self, *, counters: bool = True) -> Mapping[str, str]:
         control = self._control
         with control.reading():
