@@ -4,9 +4,9 @@
 class starts by Selenium, under Django's runner, against the same tests of ours. Seconds of wall
 time.
 
-*A test*: from its first line to the first line of the next one, where all tests of a class share
-one context and nothing is cleaned, and where each has a clean one. The difference is what isolation
-costs. Milliseconds. Medians of interleaved runs; SQLite; system's Chromium and driver.
+*A test*: from its first line to the first line of the next one, where all tests of a class
+share one context and nothing is cleaned, and where each has a clean one. The difference is what
+isolation costs. Milliseconds. Medians of interleaved runs, on SQLite.
 """
 
 from __future__ import annotations

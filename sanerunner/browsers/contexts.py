@@ -73,8 +73,8 @@ class DevtoolsContexts:
         self._scope_commands()
 
     def enter(self) -> None:
-        if not self._next:  # the present one was wiped; is everything still there?
-            self._driver.execute("getCurrentUrl")
+        if not self._next:  # the present one was wiped
+            self._check()
             return
         if self._asked:
             self._window = self._devtools.answer(self._asked)["targetId"]
@@ -92,6 +92,17 @@ class DevtoolsContexts:
 
     def close(self) -> None:
         self._devtools.close()
+
+    def _check(self) -> None:
+        """Raise where driver or browser have died since."""
+        self._devtools.call("Browser.getVersion")
+        service = getattr(self._driver, "service", None)
+        if service is None:  # a Grid's
+            self._driver.execute("getCurrentUrl")
+        else:
+            service.assert_process_still_running()
+            if service.process.poll() is not None:  # it has ended with success
+                raise DevtoolsError("the driver has ended")
 
     def _ask_for_next(self) -> None:
         context = self._devtools.call("Target.createBrowserContext", disposeOnDetach=True)

@@ -126,11 +126,19 @@ class SeleniumBrowser:
 
     def _watch(self, driver: Any) -> None:
         """Note which commands are given."""
+        from selenium.common.exceptions import WebDriverException
+
         execute = driver.execute
 
         def watched(command: str, params: Any = None) -> Any:
             self._used.add(_kind_of(command, params))
-            return execute(command, params)
+            try:
+                return execute(command, params)
+            except Exception as error:
+                # What is wrong with a page has classes of its own; else it is the browser.
+                if type(error) is WebDriverException or not isinstance(error, WebDriverException):
+                    self._used.add("what the browser could not do")
+                raise
 
         driver.execute = watched
 
