@@ -14,6 +14,7 @@ from django.test import LiveServerTestCase, TransactionTestCase, modify_settings
 from ..collection.describing import dotted_name
 from ..collection.kinds import attribute, class_switches, switched_on
 from ..conf import Config
+from ..exceptions import ServerError
 from ..plugins import Plugin
 from ..servers.application import application_for
 from ..servers.process import ProcessServer
@@ -60,12 +61,15 @@ class LiveServerBehavior(Plugin):
     def class_setup(self, test_class: type) -> None:
         self._class = test_class
         self._plain = not issubclass(test_class, LiveServerTestCase)
-        if self._plain and not _SWITCHES.isdisjoint(class_switches(test_class)):
+        if not self._plain:
+            return
+        asks = not _SWITCHES.isdisjoint(class_switches(test_class))
+        if asks or _has_asking_method(test_class):
+            self._start_server()  # here, where what starting changes is no test's leak
+        if asks:
             if self._isolates(test_class):
                 self._isolation.set_up_class(test_class)
             self._class_stack = self._serve_plain(test_class, with_fixtures=True)
-        elif self._plain and _has_asking_method(test_class):
-            self._server.start()  # here, where what starting changes is no test's leak
 
     def class_teardown(self, test_class: type) -> None:
         service, self._service, self._class = self._service, None, None
@@ -100,10 +104,26 @@ class LiveServerBehavior(Plugin):
         shared = sharing.can_share(
             test_class, interface=self._server.interface, host=self._server.host
         )
-        if test_class is not self._class or not shared:
+        if test_class is self._class and shared and self._is_up(test_class):
+            self._serve(test_class, test_class.enterClassContext)
+        else:
             self._start_stock(test_class)
-            return
-        self._serve(test_class, test_class.enterClassContext)
+
+    def _is_up(self, test_class: Any) -> bool:
+        """Start the server; where it cannot, stock classes do without."""
+        try:
+            self._start_server()
+        except ServerError:
+            if sharing.is_sane(test_class):
+                raise
+            return False
+        return True
+
+    def _start_server(self) -> None:
+        try:
+            self._server.start()
+        except ServerError as error:  # by what it was called is of no interest
+            raise ServerError(str(error)) from None
 
     def _serve_plain(self, test_class: type, *, with_fixtures: bool) -> ExitStack:
         """Serve a class that is none of Django's until the stack that is returned is closed."""
@@ -121,7 +141,6 @@ class LiveServerBehavior(Plugin):
         ``with_fixtures``: the class's own fixtures may send requests.
         """
         server, sane = self._server, sharing.is_sane(test_class) or self._plain
-        server.start()
         shared: dict[str, Any] = {}
         if sane:
             enter(modify_settings(ALLOWED_HOSTS={"append": server.host}))

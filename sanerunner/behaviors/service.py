@@ -20,7 +20,7 @@ class Service:
     """Opens the server's gate for a class and for each of its tests, and shuts it.
 
     Requests that a test of a ``sane`` class leaves running fail it. Of those of stock classes is
-    warned, and they share databases in memory as Django has it.
+    warned; what else their tests could notice is as Django has it.
     """
 
     def __init__(
@@ -36,7 +36,9 @@ class Service:
     def open(self, owner: str = "") -> None:
         """Let requests through, for a test; for the class's fixtures if none is named."""
         self._told = 0
-        self._server.open(owner or self._owner, application=self._application, shares=self._sane)
+        self._server.open(
+            owner or self._owner, application=self._application, as_django=not self._sane
+        )
 
     def shut(self, *, fails: bool) -> list[Exception]:
         """End requests; return what the test has to answer for: requests that were still running

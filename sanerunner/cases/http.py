@@ -32,7 +32,8 @@ class HttpTestCase(DestructiveDatabaseTestCase, LiveServerTestCase):
 
     test_type = "http"
     start_live_server = True
-    #: An unhandled exception in a view fails the test, whatever the client has made of it.
+    #: An unhandled exception in a view fails the test, whatever the client has made of it. Only
+    #: SaneRunner sees to this, and to requests that outlive their test.
     raise_server_errors = True
 
     @staticmethod

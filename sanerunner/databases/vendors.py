@@ -135,8 +135,11 @@ class Vendor:
         """
         return None
 
-    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
-        """Have the statement fail that another thread executes over ``connection`` now."""
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
+        """Return what makes the statement fail that is executed over ``connection``, which is
+        open; other threads may call it while that lasts.
+        """
+        return lambda: None
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Let commits to the test database that ``connection`` has just opened not wait for the

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from ..exceptions import ServerError
-from .base import ASGI, FAREWELL, listen
+from .base import ASGI, FAREWELL, PATIENCE, accept_all, listen
 
 #: How long a connection may say nothing, in seconds.
 IDLE = 120
@@ -42,6 +42,10 @@ class UvicornServer:
             raise ServerError(
                 f"The live server cannot start: {self._server.why or 'uvicorn gives no reason'}"
             )
+
+    def renew(self) -> None:
+        accept_all(self.port, self.host)
+        self._server.renew()
 
     def stop(self) -> None:
         self._server.end()
@@ -89,6 +93,18 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._ends.wait(), 1)
             except asyncio.TimeoutError:
                 pass
+
+    def renew(self) -> None:
+        """Return when the requests that came over them are with the application."""
+        renewed = threading.Event()
+
+        def abort() -> None:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            self._loop.call_soon(renewed.set)  # after the tasks that were made already
+
+        self._loop.call_soon_threadsafe(abort)
+        renewed.wait(PATIENCE)
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._ends.set)

@@ -15,6 +15,9 @@ WSGI, ASGI = "wsgi", "asgi"
 #: How long threads are waited for at the end, when their connections were shut down, in seconds.
 FAREWELL = 0.5
 
+#: How long a server may take to accept what waits for it, in seconds.
+PATIENCE = 1.0
+
 #: Connections that wait to be accepted: Chromium opens many at once.
 BACKLOG = 128
 
@@ -37,6 +40,11 @@ class LiveServer(Protocol):
         """Return when the port listens.
 
         Raises ServerError, with the address and what to change, where it cannot.
+        """
+
+    def renew(self) -> None:
+        """End all connections, those that wait to be accepted too: what was sent over them, and
+        was not passed to the application yet, never is.
         """
 
     def stop(self) -> None:
@@ -70,6 +78,18 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise unavailable(host, port, error) from error
     return listener
+
+
+def accept_all(port: int, host: str) -> None:
+    """Return when a server has accepted what waited for it: it does so in turn."""
+    everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+    try:
+        with socket.create_connection((everywhere.get(host, host), port), PATIENCE) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while connection.recv(1024):
+                pass
+    except OSError:
+        pass  # a server that is busy with requests without an end accepts nothing more
 
 
 def shut_down(connection: socket.socket) -> None:

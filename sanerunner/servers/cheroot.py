@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.workers.threadpool import _SHUTDOWNREQUEST
 
-from .base import FAREWELL, WSGI, listen, shut_down
-from .wsgigate import ABORT
+from .base import FAREWELL, WSGI, accept_all, listen, shut_down
+from .wsgigate import ABORT, STALE
 
 #: Threads that answer; one is busy with each request, and each connection that says nothing.
 THREADS = 32
@@ -50,9 +51,31 @@ class CherootServer:
         ready.set()
         self._server.serve()
 
+    def renew(self) -> None:
+        accept_all(self.port, self.host)
+        for connection in list(self._server.open_connections):
+            connection.is_stale = True
+            shut_down(connection.socket)
+
     def stop(self) -> None:
         self._server.stop()
         self._thread.join()
+
+
+class _Connection(HTTPConnection):
+    """Forgets what a client that has left was to be sent, and does not try again."""
+
+    def __init__(self, server: _Server, *args: Any) -> None:
+        super().__init__(server, *args)
+        self.is_stale = False
+        server.open_connections.add(self)
+
+    def close(self) -> None:
+        self.server.open_connections.discard(self)
+        super().close()
+        buffer = getattr(self.wfile, "_write_buf", None)
+        if buffer:
+            buffer.clear()
 
 
 class _Gateway(wsgi.Gateway_10):
@@ -60,7 +83,9 @@ class _Gateway(wsgi.Gateway_10):
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
-        environ[ABORT] = partial(shut_down, self.req.conn.socket)
+        connection = self.req.conn
+        environ[ABORT] = partial(shut_down, connection.socket)
+        environ[STALE] = lambda: connection.is_stale
         return environ
 
 
@@ -68,11 +93,13 @@ class _Server(wsgi.Server):
     """Serves connections to a socket that listens already."""
 
     expiration_interval = INTERVAL
+    ConnectionClass = _Connection
 
     def __init__(self, listener: socket.socket, application: Callable[..., Any]) -> None:
         address = listener.getsockname()[:2]
         super().__init__(address, application, numthreads=THREADS, timeout=IDLE)
         self.gateway = _Gateway
+        self.open_connections: set[_Connection] = set()
         self._listener = listener
         self.requests.stop = self._end_workers
 

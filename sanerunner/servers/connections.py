@@ -41,6 +41,7 @@ class _Served:
         self._lock = threading.RLock()
         self._thread = weakref.ref(threading.current_thread())
         self._shared: SharedSession | None = None
+        self._interrupt: Callable[[], None] = lambda: None
         self.look_after(wrapper)
 
     @property
@@ -66,8 +67,10 @@ class _Served:
         if self._shared is not None:
             return True  # whoever owns it ends it
         if not self._lock.acquire(timeout=PATIENCE):
-            if self.wrapper.connection is not None:
-                vendor_of(self.wrapper).interrupt(self.wrapper)
+            try:
+                self._interrupt()
+            except Exception:
+                pass  # then it is one of those that could not be ended
             if not self._lock.acquire(timeout=CANCELLED):
                 return False
         try:
@@ -97,6 +100,7 @@ class _Served:
                     for wrapper in self._wrappers:
                         self._shared.lend(wrapper)
             _original(self.wrapper, "connect")
+            self._interrupt = vendor_of(self.wrapper).interrupter(self.wrapper)
 
     def _close(self, wrapper: Any) -> None:
         with self._lock:

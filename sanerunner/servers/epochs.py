@@ -130,6 +130,12 @@ class Epoch:
                 self._note()
             self._changed.notify_all()
 
+    def forget(self, exchange: Exchange) -> None:
+        """A request that came in was none of this epoch."""
+        with self._changed:
+            self._running.discard(exchange)
+            self._changed.notify_all()
+
     def streams(self, exchange: Exchange) -> None:
         """The answer has begun, and may go on for ever."""
         with self._changed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +21,7 @@ class Inheritance:
     def __init__(self) -> None:
         self._start: Any = None
         self._submit: Any = None
+        self._started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     def begin(self) -> None:
         if self._start is not None:
@@ -29,6 +32,7 @@ class Inheritance:
         def start_thread(thread: threading.Thread) -> None:
             exchange = CURRENT.get()
             if exchange is not None:
+                self._started.add(thread)
                 thread.run = _belonging(exchange, thread.run)  # type: ignore[method-assign]
             start(thread)
 
@@ -46,6 +50,10 @@ class Inheritance:
             threading.Thread.start = self._start  # type: ignore[method-assign]
             ThreadPoolExecutor.submit = self._submit  # type: ignore[method-assign]
             self._start = self._submit = None
+        # Python waits at its exit for the threads of pools: for ever, for a view without an end.
+        joined = getattr(concurrent.futures.thread, "_threads_queues", {})
+        for started in list(self._started):
+            joined.pop(started, None)
 
 
 def _belonging(exchange: Exchange | None, work: Callable[..., Any]) -> Callable[..., Any]:

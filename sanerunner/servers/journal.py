@@ -31,6 +31,11 @@ class Journal:
         """From now on keep them in a file as well."""
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
 
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
     def note(self, running: Iterable[Running]) -> None:
         """These are being answered now, and no others."""
         self._running = tuple(running)

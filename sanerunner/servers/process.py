@@ -26,7 +26,8 @@ class ProcessServer:
     ``kind`` is "wsgi", "cheroot" or "asgi". ``port`` 0 is any free one. ``url_root`` is what
     clients see if there is something in between (a proxy, a Grid on another machine); of
     ``url_host`` only the host is another. ``wrap`` puts a middleware of the same interface in
-    front of the gate: it sees every request, also while no epoch is open.
+    front of the gate: it sees every request, also while no epoch is open. If such a request may
+    open an epoch, ``renews`` has to be False: its connection would be ended.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ProcessServer:
         url_root: str = "",
         grace: float = 2.0,
         wrap: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+        renews: bool = True,
     ) -> None:
         self.kind = kind
         self.grace = grace
@@ -47,6 +49,7 @@ class ProcessServer:
         self._url_host = url_host
         self._url_root = url_root
         self._wrap = wrap
+        self._renews = renews
         self._server: LiveServer | None = None
         self._gate: Gate | None = None
         self._application: Callable[..., Any] | None = None
@@ -107,20 +110,29 @@ class ProcessServer:
         self._gate, self._server = gate, server
 
     def open(
-        self, owner: str, *, application: Callable[..., Any] | None = None, shares: bool = True
+        self, owner: str, *, application: Callable[..., Any] | None = None, as_django: bool = False
     ) -> Epoch:
         """Let requests through, for ``owner``: a test's id. In-memory databases of this thread
-        are shared with the server's threads, unless ``shares`` is False: the application does it.
+        are shared with the server's threads.
+
+        Connections from before are ended, unless ``renews`` is False: what was sent over one of
+        them, and nobody has read yet, belongs to no epoch any more.
+
+        With ``as_django`` connections go on, as over the tests of a LiveServerTestCase, and the
+        application itself shares in-memory databases.
 
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
         if application is None:
             application = self._project()
+        was_running = self.is_running
         self.start(application)
-        assert self._gate is not None
+        assert self._gate is not None and self._server is not None
         if self._gate.is_open:
             self.shut()
-        self._connections.open(shares=shares)
+        if was_running and self._renews and not as_django:
+            self._server.renew()
+        self._connections.open(shares=not as_django)
         return self._gate.open(owner, application=application)
 
     def shut(self, *, grace: float | None = None) -> Closed:

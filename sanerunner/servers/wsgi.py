@@ -16,8 +16,11 @@ from django.core.servers.basehttp import (
     is_broken_pipe_error,
 )
 
-from .base import BACKLOG, FAREWELL, WSGI, listen, shut_down
-from .wsgigate import ABORT
+from .base import BACKLOG, FAREWELL, PATIENCE, WSGI, listen, shut_down
+from .wsgigate import ABORT, STALE
+
+# What the listening thread is told.
+_END, _RENEW = b"e", b"r"
 
 
 class ThreadedServer:
@@ -44,6 +47,9 @@ class ThreadedServer:
         self._thread = threading.Thread(target=self._server.serve, name="live server", daemon=True)
         self._thread.start()
 
+    def renew(self) -> None:
+        self._server.renew()
+
     def stop(self) -> None:
         self._server.end()
         self._thread.join()
@@ -53,12 +59,14 @@ class ThreadedServer:
 
 class _Handler(WSGIRequestHandler):
     connection: Any  # a socket, whatever Django's stubs say
+    server: Any
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
         environ[ABORT] = partial(shut_down, self.connection)
+        environ[STALE] = partial(self.server.is_stale, self.connection)
         return environ
 
     def log_message(self, *args: Any) -> None:
@@ -91,6 +99,8 @@ class _Server(ThreadedWSGIServer):
         self.set_app(application)
         self._ends, self._wakes = socket.socketpair()
         self._connections: dict[socket.socket, threading.Thread | None] = {}
+        self._fresh: set[socket.socket] = set()  # those of them that were not ended
+        self._renewed = threading.Event()
         self._lock = threading.Lock()
 
     def serve(self) -> None:
@@ -100,19 +110,36 @@ class _Server(ThreadedWSGIServer):
             selector.register(self._wakes, selectors.EVENT_READ)
             while True:
                 ready = {key.fileobj for key, _ in selector.select()}
-                if self._wakes in ready:
+                if self.socket in ready:
+                    self._handle_request_noblock()  # type: ignore[attr-defined]  # socketserver's
+                elif self._wakes.recv(1) == _END:
                     return
-                self._handle_request_noblock()  # type: ignore[attr-defined]  # of socketserver
+                else:  # nobody waits to be accepted
+                    self._shut_down_all()
+                    self._renewed.set()
+
+    def renew(self) -> None:
+        self._renewed.clear()
+        self._ends.send(_RENEW)
+        self._renewed.wait(PATIENCE)
 
     def end(self) -> None:
-        self._ends.send(b".")
+        self._ends.send(_END)
+
+    def is_stale(self, connection: socket.socket) -> bool:
+        return connection not in self._fresh
+
+    def _shut_down_all(self) -> list[threading.Thread]:
+        """Return the threads of the connections."""
+        with self._lock:
+            self._fresh.clear()
+            for connection in self._connections:
+                shut_down(connection)
+            return [thread for thread in self._connections.values() if thread is not None]
 
     def end_connections(self) -> None:
         """Shut down all connections, and wait for the threads that are not in a request."""
-        with self._lock:
-            threads = [thread for thread in self._connections.values() if thread is not None]
-            for connection in self._connections:
-                shut_down(connection)
+        threads = self._shut_down_all()
         deadline = time.monotonic() + FAREWELL
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -125,6 +152,7 @@ class _Server(ThreadedWSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
             self._connections[request] = None
+            self._fresh.add(request)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -140,4 +168,5 @@ class _Server(ThreadedWSGIServer):
     def close_request(self, request: Any) -> None:
         with self._lock:
             self._connections.pop(request, None)
+            self._fresh.discard(request)
         super().close_request(request)

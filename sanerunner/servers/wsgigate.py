@@ -15,6 +15,9 @@ StartResponse = Callable[..., Any]
 #: What a server may put into ``environ``: a function that ends the connection to the client.
 ABORT = "sanerunner.abort"
 
+#: Another one: a function that says whether the connection was ended by ``renew()``.
+STALE = "sanerunner.stale"
+
 CLOSED = b"No test is running: the request came too late, or too early.\n"
 FAILED = b"The view raised an exception, which the test reports.\n"
 
@@ -30,6 +33,9 @@ class WSGIGate:
         exchange = None
         if epoch is not None:
             exchange = epoch.enter(environ["REQUEST_METHOD"], _url(environ), environ.get(ABORT))
+        if exchange is not None and STALE in environ and environ[STALE]():
+            exchange.epoch.forget(exchange)
+            exchange = None
         if exchange is None:
             return _answer(start_response, "503 Service Unavailable", CLOSED)
         CURRENT.set(exchange)

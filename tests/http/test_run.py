@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import unittest
 
 from ..support.services import require_mariadb, require_postgresql
@@ -318,3 +319,80 @@ class TimeoutTest(unittest.TestCase):
 
     def test_parallel(self) -> None:
         self.names_the_request("--parallel=2")
+
+
+PLACES = """
+import os
+
+class FirstTest(HttpTestCase):
+    def test(self):
+        self.urlopen("/things/")
+        with open("places.txt", "a") as file:
+            file.write(f"{os.getpid()} {self.server_thread.port}\\n")
+
+class SecondTest(FirstTest):
+    pass
+
+class ThirdTest(FirstTest):
+    pass
+
+class FourthTest(FirstTest):
+    pass
+"""
+
+ADDRESS = """
+class SaneTest(HttpTestCase):
+    def test(self):
+        pass
+
+class PlainTest(unittest.TestCase):
+    start_live_server = True
+
+    def test(self):
+        pass
+
+class StockTest(LiveServerTestCase):
+    def test(self):
+        self.assertEqual(read(self.live_server_url + "/things/"), "")
+"""
+
+
+class ServerTest(unittest.TestCase):
+    """There is one server for each process that runs tests."""
+
+    def places(self, *options: str) -> set[str]:
+        project = http_project(self, PLACES)
+        outcome = project.test(*options)
+        self.assertEqual(outcome.returncode, 0, outcome.output)
+        lines = (project.folder / "places.txt").read_text().splitlines()
+        self.assertEqual(len(lines), 4)
+        return set(lines)
+
+    def test_serial(self) -> None:
+        self.assertEqual(len(self.places()), 1)
+
+    def test_parallel(self) -> None:
+        """Workers take what comes, but never more than one server each."""
+        places = [line.split() for line in self.places("--parallel=2")]
+        processes, ports = ({place[index] for place in places} for index in (0, 1))
+        self.assertEqual((len(processes), len(ports)), (len(places), len(places)))
+
+    def test_an_address_that_is_taken(self) -> None:
+        """Stock classes find another one, as under Django's runner."""
+        project = http_project(self, ADDRESS)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            outcome = project.test("--junit=junit.xml", f"--live-server-port={port}")
+        self.assertIn("FAILED (errors=2)", outcome.stderr, outcome.output)
+        message = f"ServerError: The live server cannot listen on 127.0.0.1:{port}: port {port} is"
+        self.assertEqual(outcome.stderr.count(message), 2)
+        self.assertNotIn("Traceback", outcome.stderr)
+
+    def test_every_server_isolates(self) -> None:
+        for server in ("cheroot", "asgi"):
+            for settings in (FILE_DATABASE, IN_MEMORY):
+                with self.subTest(server, settings=settings):
+                    outcome = http_project(self, ISOLATED, settings).test(
+                        f"--live-server={server}"
+                    )
+                    self.assertEqual(outcome.returncode, 0, outcome.output)

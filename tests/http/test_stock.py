@@ -7,11 +7,11 @@ import unittest
 from .project import http_project
 
 TAKEN_OVER = """
-import socket
+from http.client import HTTPConnection
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
 from django.test.testcases import LiveServerThread
 
-PORTS = []
+PORTS, SOCKETS = [], set()
 SHARED = "SharedServerThread"
 
 class Stock(LiveServerTestCase):
@@ -77,6 +77,21 @@ class MediaTest(Stock):
 class Thread(LiveServerThread):
     pass
 
+class KeptTest(Stock):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.connection = HTTPConnection("localhost", cls.server_thread.port)
+        cls.addClassCleanup(cls.connection.close)
+
+    def test_1_a_connection_goes_on_over_tests(self):
+        self.connection.request("GET", "/things/")
+        self.connection.getresponse().read()
+        SOCKETS.add(self.connection.sock)
+        self.assertEqual(len(SOCKETS), 1)
+
+    test_2 = test_3 = test_1_a_connection_goes_on_over_tests
+
 class ThreadTest(Stock):
     server_thread_class = Thread
 
@@ -129,7 +144,7 @@ class StockTest(unittest.TestCase):
             with self.subTest(options):
                 outcome = project.test("--verify-rewind", *options)
                 self.assertEqual(outcome.returncode, 0, outcome.output)
-                self.assertIn("Ran 9 tests", outcome.stderr)
+                self.assertIn("Ran 12 tests", outcome.stderr)
 
     def test_databases_in_memory(self) -> None:
         project = http_project(self, IN_MEMORY, settings="")

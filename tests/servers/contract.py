@@ -39,7 +39,13 @@ class Client:
 
     def get(self, path: str) -> str:
         """Return the body, with the status before it where that is not 200."""
-        self._connection.request("GET", path)
+        return self._ask("GET", path)
+
+    def post(self, path: str, body: bytes) -> str:
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> str:
+        self._connection.request(method, path, body)
         response = self._connection.getresponse()
         text = response.read().decode()
         return text if response.status == 200 else f"{response.status} {text}"
@@ -142,7 +148,7 @@ class InFile:
             {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": str(Path(folder) / "served.sqlite3"),
-                "OPTIONS": {"timeout": 60},
+                "OPTIONS": {"timeout": 60, "init_command": "PRAGMA synchronous = OFF"},
             }
         )
         self.addCleanup(forget_file)

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from typing import Any
 
 from django.db import connections
+from django.test import SimpleTestCase
 
 from sanerunner.exceptions import ServerError
-from sanerunner.servers.epochs import EpochOverError, ServedRequest
+from sanerunner.servers.epochs import EpochOverError
 from sanerunner.servers.process import ProcessServer
+from sanerunner.servers.registry import SERVERS
 from tests.shop.models import Category
 
-from .contract import ServerContract, for_each_server
+from .contract import ROOT, ServerContract, for_each_server, require
+
+
+def watching_wsgi(gate: Any, seen: list[str]) -> Any:
+    def watching(environ: Any, start_response: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        return gate(environ, start_response)
+
+    return watching
+
+
+def watching_asgi(gate: Any, seen: list[str]) -> Any:
+    async def watching(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            seen.append(scope["path"])
+        await gate(scope, receive, send)
+
+    return watching
 
 
 class ServingContract(ServerContract):
@@ -22,13 +46,13 @@ class ServingContract(ServerContract):
         self.server.start()
         client = self.client_of_server()
         self.assertTrue(client.get("/ping/").startswith("503 "))
-        self.server.open("first")
-        self.assertEqual(client.get("/ping/"), "pong")
-        self.assertEqual(self.server.shut().owner, "first")
-        self.assertTrue(client.get("/ping/").startswith("503 "))
-        self.server.open("second")
-        self.assertEqual(client.get("/ping/"), "pong")
-        self.assertEqual(self.server.shut().owner, "second")
+        for owner in ("first", "second"):
+            self.server.open(owner)
+            client = self.client_of_server()
+            self.assertEqual(client.get("/ping/"), "pong")
+            self.assertEqual(client.get("/ping/"), "pong")
+            self.assertEqual(self.server.shut().owner, owner)
+            self.assertTrue(client.get("/ping/").startswith("503 "))
 
     def test_a_test_and_its_server_see_each_other(self) -> None:
         client = self.open()
@@ -38,22 +62,32 @@ class ServingContract(ServerContract):
         self.assertEqual(self.names(), {"of test", "of-view"})
 
     def test_requests_are_remembered(self) -> None:
-        client = self.open()
-        client.get("/ping/?a=1")
-        client.get("/nothing/")
-        self.server.shut()
-        closed = self.again(lambda: (client.get("/ping/"), client.get("/fail/")))
+        for urls in (["/nothing/"], ["/ping/?a=1", "/fail/"]):
+            client = self.open()
+            for url in urls:
+                client.get(url)
+            requests = self.server.shut().requests
         self.assertEqual(
-            [(each.method, each.url, each.status) for each in closed],
-            [("GET", "/ping/", 200), ("GET", "/fail/", 500)],
+            [(each.method, each.url, each.status) for each in requests],
+            [("GET", "/ping/?a=1", 200), ("GET", "/fail/", 500)],
         )
-        self.assertGreater(closed[0].milliseconds, 0)
+        self.assertGreater(requests[0].milliseconds, 0)
 
-    def again(self, work: object) -> tuple[ServedRequest, ...]:
-        self.server.open("again")
-        assert callable(work)
-        work()
-        return self.server.shut().requests
+    def test_what_was_begun_to_be_sent_before_is_not_answered(self) -> None:
+        self.open()
+        url = self.url("create/late/")
+        for sent in (f"GET {url} HTT", f"GET {url} HTTP/1.1\r\nHost: 127.0.0.1\r\n"):
+            with socket.create_connection(("127.0.0.1", self.server.port)) as connection:
+                connection.sendall(sent.encode())
+                self.server.shut()
+                self.server.open("the next")
+                try:
+                    connection.sendall(b"P/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                    self.assertNotIn(b"200", connection.recv(1000))
+                except OSError:
+                    pass  # it was reset
+        self.assertEqual(self.server.shut().requests, ())
+        self.assertEqual(self.names(), set())
 
     def test_what_a_view_raises_is_reported(self) -> None:
         client = self.open()
@@ -66,6 +100,38 @@ class ServingContract(ServerContract):
         self.assertIn('raise LookupError("this view always fails")', failure.traceback)
         self.server.open("another")
         self.assertEqual(self.server.shut().errors, ())
+
+    def test_epoch_after_epoch(self) -> None:
+        """Threads that answer in several of them have what they need in each."""
+        clients = 40
+        for epoch in range(3):
+            self.server.open(f"epoch {epoch}")
+            for number in range(clients):
+                client = self.client_of_server()
+                self.assertEqual(client.get(self.url(f"create/{epoch}-{number}/")), "1")
+                client.close()
+            closed = self.server.shut()
+            self.assertEqual((closed.errors, closed.late), ((), ()))
+            self.assertEqual(len(self.names()), (epoch + 1) * clients)
+
+    def test_what_is_sent_between_epochs_is_read(self) -> None:
+        self.server.start()
+        client = self.client_of_server()
+        for _ in range(3):
+            self.assertTrue(client.post("/ping/", b"x" * 200_000).startswith("503 "))
+        self.assertEqual(self.open().post("/ping/", b"x" * 200_000), "pong")
+
+    def test_a_middleware_in_front_of_the_gate(self) -> None:
+        """It sees what the gate refuses: the control of a server that is no test's."""
+        seen: list[str] = []
+        asks = watching_asgi if self.server.interface == "asgi" else watching_wsgi
+        self.server = ProcessServer(self.kind, wrap=lambda gate: asks(gate, seen), renews=False)
+        self.server.start()
+        client = self.client_of_server()
+        self.assertTrue(client.get("/ping/").startswith("503 "))
+        self.server.open(self.id())
+        self.assertEqual(client.get("/ping/"), "pong")  # over the same connection
+        self.assertEqual(seen, ["/ping/", "/ping/"])
 
     def test_a_body_in_parts(self) -> None:
         self.assertEqual(self.open().get("/short/"), "one\ntwo\n")
@@ -104,7 +170,11 @@ class ServingContract(ServerContract):
         client.send("/stream/")
         self.assertTrue(self.signals.reached.wait(30))
         self.assertEqual(self.server.shut(grace=60).late, ())
-        self.assertTrue(self.signals.ended.wait(30))
+        for _ in range(300):
+            if self.signals.ended.wait(0.1):
+                break
+            gc.collect()  # Django leaves the end of async iterators to it
+        self.assertTrue(self.signals.ended.is_set())
         with client.answer() as response:
             try:
                 response.read()
@@ -207,6 +277,53 @@ class ServingContract(ServerContract):
             "needs its own.",
         )
         self.assertEqual(self.client_of_server().get("/ping/"), "pong")
+
+
+class ExitTest(SimpleTestCase):
+    """A request that never returns keeps no process from its end."""
+
+    def test_each_server(self) -> None:
+        for kind in SERVERS:
+            with self.subTest(kind):
+                require(kind)
+                completed = subprocess.run(
+                    [sys.executable, "-W", "error", "-c", NEVER_RETURNS, kind],
+                    cwd=ROOT,
+                    env={**os.environ, "PYTHONPATH": str(ROOT)},
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                )
+                self.assertEqual((completed.returncode, completed.stderr), (0, ""))
+                self.assertEqual(completed.stdout, "/wait/x/\n")
+
+
+NEVER_RETURNS = """
+import http.client
+import sys
+import threading
+
+import django
+from django.conf import settings
+
+settings.configure(ROOT_URLCONF="tests.servers.views", INSTALLED_APPS=[
+    "django.contrib.contenttypes", "tests.shop"])
+django.setup()
+
+from sanerunner.servers.process import ProcessServer
+from tests.servers import views
+
+views.signals.proceed.wait = lambda timeout: threading.Event().wait()
+server = ProcessServer(sys.argv[1])
+server.open("a test")
+settings.ALLOWED_HOSTS = [server.host]
+client = http.client.HTTPConnection(server.host, server.port)
+client.request("GET", "/wait/x/")
+views.signals.reached.wait()
+print(server.shut(grace=0).late[0].url)
+server.stop()
+client.close()
+"""
 
 
 globals().update(for_each_server(ServingContract, files=True))

@@ -323,7 +323,7 @@ class ThreadConnectionsTest(DestructiveDatabaseTestCase):
                 self.assertEqual(len(cursor.fetchmany(7)), 7)
                 self.assertIsNotNone(cursor.fetchone())
                 self.assertEqual(len(list(cursor)), 242)
-                self.assertEqual((cursor.fetchone(), cursor.fetchall()), (None, []))
+                self.assertEqual((cursor.fetchone(), list(cursor.fetchall())), (None, []))
             return len(read) + len(list(rows))
 
         self.assertEqual(self.request(work), 250)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import OperationalError
@@ -35,10 +36,15 @@ class MySQL(Vendor):
         host = options.get("host") or host or found.get("host") or ""
         return str(host), str(options.get("port") or port or found.get("port") or "")
 
-    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
         session: Any = connection.connection
-        with connection._nodb_cursor() as cursor:
-            _kill(cursor, session.thread_id())
+        number = session.thread_id()
+
+        def interrupt() -> None:
+            with connection._nodb_cursor() as cursor:
+                _kill(cursor, number)
+
+        return interrupt
 
     def end_sessions(self, connection: BaseDatabaseWrapper) -> None:
         connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -61,9 +62,10 @@ class PostgreSQL(Vendor):
                 [connection.settings_dict["NAME"]],
             )
 
-    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
         session: Any = connection.connection
-        session.cancel()
+        cancel: Callable[[], None] = session.cancel
+        return cancel
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         """Also for other processes that open the database: it is told, if the role owns it."""

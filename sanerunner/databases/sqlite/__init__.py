@@ -69,8 +69,9 @@ class SQLite(Vendor):
 
         return MemorySession(connection, check)
 
-    def interrupt(self, connection: BaseDatabaseWrapper) -> None:
-        connection.connection.interrupt()
+    def interrupter(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
+        session: sqlite3.Connection = connection.connection
+        return session.interrupt
 
     def relax(self, connection: BaseDatabaseWrapper) -> None:
         session: sqlite3.Connection = connection.connection
