@@ -15,6 +15,8 @@ from sanerunner.integration.command import Arguments, run
 
 class Command(BaseCommand):
     help = "Starts a server on populated test databases, for end-to-end tests and for people."
+    #: They run when no connection can reach a real database, which some of them open.
+    requires_system_checks = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
