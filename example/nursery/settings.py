@@ -40,7 +40,11 @@ SANERUNNER = {
     # "STAGES": "unit/database/destructive,http/selenium",
     # What manage.py integrationserver fills its databases with (--populate).
     "INTEGRATION": {
-        "POPULATE": ["orders.factories.OrderLineFactory:12", "reviews.factories.ReviewFactory:5"],
+        "POPULATE": [
+            "orders.factories.OrderLineFactory:12",
+            "reviews.factories.ReviewFactory:5",
+            "ledger.scenarios.clerk",
+        ],
     },
 }
 
