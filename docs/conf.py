@@ -43,7 +43,7 @@ python_use_unqualified_type_names = True
 # Pages are built without a network, so there are no inventories of Python's and Django's own
 # documentation to link to; and types that are internal to the package have no page.
 nitpick_ignore_regex = [
-    ("py:.*", r"(argparse|collections|enum|pathlib|typing|unittest)\b.*"),
+    ("py:.*", r"(argparse|collections|enum|pathlib|typing|unittest|urllib)\b.*"),
     ("py:.*", r"django\b.*"),
     ("py:.*", r"(Any|Iterable|Sequence|TestCase|TestResult|TestSuite|ArgumentParser)"),
     ("py:.*", r"(sanerunner\.)?(conf|databases|options)\..*|Config|Layout|Event"),

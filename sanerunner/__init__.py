@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .cases import (
         DatabaseTestCase,
         DestructiveDatabaseTestCase,
+        HttpTestCase,
         NoCleanupDatabaseTestCase,
         NonIsolatedDatabaseTestCase,
         NonIsolatedDestructiveDatabaseTestCase,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         TemplateTagTestCase,
         UnitTestCase,
     )
+    from .clients.errors import HTTPServerError
     from .events import Kind
     from .plugins import Plugin
     from .runner import SaneRunner
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DatabaseTestCase",
     "DestructiveDatabaseTestCase",
+    "HTTPServerError",
+    "HttpTestCase",
     "Kind",
     "NoCleanupDatabaseTestCase",
     "NonIsolatedDatabaseTestCase",
@@ -37,7 +41,12 @@ __all__ = [
     "__version__",
 ]
 
-_MODULES = {"Kind": ".events", "Plugin": ".plugins", "SaneRunner": ".runner"}
+_MODULES = {
+    "HTTPServerError": ".clients.errors",
+    "Kind": ".events",
+    "Plugin": ".plugins",
+    "SaneRunner": ".runner",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -57,6 +57,14 @@ class LeakError(Exception):
     """A test left something changed, and ``--fail-on-leaks`` was given."""
 
 
+class LateRequestError(Exception):
+    """A test has ended, and requests that it has caused have not."""
+
+
+class ViewError(Exception):
+    """A view raised an exception and did not handle it."""
+
+
 class WorkerError(Exception):
     """Worker processes could not do what all of them must be able to do: the run has ended."""
 

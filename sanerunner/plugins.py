@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .conf import Config
     from .reporting.summary import Summary
 
+__unittest = True  # unittest leaves the frames of this module out of tracebacks
+
 Hook = Callable[..., Any]  # only should_retry returns something
 Pairs = list[tuple[Hook | None, Hook | None]]  # of set-up and tear-down
 SCOPES = ("worker", "stage", "class", "test")

@@ -94,7 +94,7 @@ class AliasesTest(UnitTestCase):
                 self.assert_equal(1, 2)  # type: ignore[attr-defined]
 
         (failure,) = run_classes(Inner).finished["test_a"].failures
-        self.assertNotIn('cases.py"', failure.traceback.replace("test_cases.py", ""))
+        self.assertNotIn("sanerunner", failure.traceback)
 
 
 class AttributesTest(unittest.TestCase):
@@ -382,7 +382,7 @@ class TemplateTagTest(TemplateTagTestCase):
 
 class RequiredPluginsTest(unittest.TestCase):
     class Inner(UnitTestCase):
-        required_sane_plugins = ("django", "http")
+        required_sane_plugins = ("django", "weather")
 
         def runTest(self) -> None:
             raise AssertionError("not to be run")
@@ -392,7 +392,7 @@ class RequiredPluginsTest(unittest.TestCase):
             type("Made", (self.Inner,), {"test_a": lambda self: None}), plugins=behaviors()
         )
         self.assertEqual(ran.outcomes, {"test_a": Outcome.SKIPPED})
-        self.assertEqual(ran.finished["test_a"].reason, "requires the sanerunner plugin http")
+        self.assertEqual(ran.finished["test_a"].reason, "requires the sanerunner plugin weather")
 
     def test_satisfied(self) -> None:
         made = type(
@@ -414,7 +414,7 @@ class RequiredPluginsTest(unittest.TestCase):
             result = unittest.TextTestRunner(stream=io.StringIO()).run(self.Inner())
         self.assertEqual(result.testsRun, 1)
         ((_, reason),) = result.skipped
-        self.assertEqual(reason, "requires the sanerunner plugins django, http")
+        self.assertEqual(reason, "requires the sanerunner plugins django, weather")
         self.assertTrue(result.wasSuccessful())
 
     def test_under_djangos_runner(self) -> None:
@@ -426,7 +426,7 @@ class RequiredPluginsTest(unittest.TestCase):
             from app.models import Thing
 
             class Needs(DatabaseTestCase):
-                required_sane_plugins = ["http"]
+                required_sane_plugins = ["weather"]
                 def test_needs(self): self.fail()
 
             class Unit(UnitTestCase):
@@ -453,7 +453,7 @@ class RequiredPluginsTest(unittest.TestCase):
         )
         self.assertEqual(outcome.returncode, 0, outcome.output)
         self.assertIn("Ran 10 tests", outcome.stderr)
-        self.assertIn("skipped 'requires the sanerunner plugin http'", outcome.stderr)
+        self.assertIn("skipped 'requires the sanerunner plugin weather'", outcome.stderr)
         self.assertIn("OK (skipped=1)", outcome.stderr)
 
 

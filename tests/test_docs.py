@@ -126,7 +126,7 @@ class ReferenceTest(unittest.TestCase):
         classes = [
             name
             for name, value in vars(cases).items()
-            if inspect.isclass(value) and value.__module__ == cases.__name__
+            if inspect.isclass(value) and value.__module__.startswith(f"{cases.__name__}.")
             if not name.startswith("_")
         ]
         self.assertGreater(len(classes), 7)

@@ -25,7 +25,7 @@ LAYERS = (
     ("servers",),
     ("databases", "reporting"),
     ("cases",),
-    ("plugins",),
+    ("clients", "plugins"),
     ("conf",),
     ("options",),
     ("parsing",),

@@ -15,6 +15,7 @@ from .support.projects import ROOT
 CASES = (
     "DatabaseTestCase",
     "DestructiveDatabaseTestCase",
+    "HttpTestCase",
     "NoCleanupDatabaseTestCase",
     "NonIsolatedDatabaseTestCase",
     "NonIsolatedDestructiveDatabaseTestCase",
@@ -69,7 +70,7 @@ class ImportTest(unittest.TestCase):
 
 class NamesTest(unittest.TestCase):
     def test_all_is_complete(self) -> None:
-        others = {"Kind", "Plugin", "SaneRunner", "__version__"}
+        others = {"HTTPServerError", "Kind", "Plugin", "SaneRunner", "__version__"}
         self.assertEqual(set(sanerunner.__all__), {*CASES, *others})
         self.assertEqual(dir(sanerunner), sorted(sanerunner.__all__))
 
@@ -80,7 +81,7 @@ class NamesTest(unittest.TestCase):
             name
             for name, value in vars(cases).items()
             if isinstance(value, type)
-            and value.__module__ == cases.__name__
+            and value.__module__.startswith(f"{cases.__name__}.")
             and not name.startswith("_")
         }
         self.assertEqual(made_here, set(CASES))

@@ -36,6 +36,10 @@ class PlantQuerySet(models.QuerySet):
     def in_stock(self):
         return self.filter(stock__gt=0)
 
+    def named_like(self, text):
+        """The plants with ``text`` in their name, also the Latin one."""
+        return self.filter(models.Q(name__icontains=text) | models.Q(latin_name__icontains=text))
+
     def to_reorder(self):
         """The plants of which so few are left that the supplier should send more."""
         return self.filter(stock__lte=models.F("reorder_at"))

@@ -7,17 +7,25 @@ from typing import Any
 from ..conf import Config
 from ..databases.baseline import Baselines
 from ..plugins import Plugin
+from ..servers.process import ProcessServer
 from .database import DatabaseBehavior, Refuse
 from .flush import FlushBehavior, flush_with
 from .isolation import CacheBehavior, MailBehavior, RequirementsBehavior
+from .plain import PlainIsolation
 from .rewind import RewindBehavior
+from .server import LiveServerBehavior, live_server
 from .sessions import SessionBehavior
 from .translation import TranslationBehavior
 
 
-def built_in(config: Config, refuse: Refuse, baselines: Baselines | None = None) -> list[Plugin]:
+def built_in(
+    config: Config,
+    refuse: Refuse,
+    baselines: Baselines | None = None,
+    server: ProcessServer | None = None,
+) -> list[Plugin]:
     """Return the behaviors in the order of their set-up; ``baselines`` are there to rewind, and to
-    be watched for leaks.
+    be watched for leaks; ``server`` is this process's, not started yet.
     """
     committing: list[Plugin] = []
     if config.flush_command is not None:
@@ -46,4 +54,5 @@ def built_in(config: Config, refuse: Refuse, baselines: Baselines | None = None)
         MailBehavior(),
         TranslationBehavior(),
         DatabaseBehavior(refuse, empty),
+        LiveServerBehavior(server or live_server(config), PlainIsolation(baselines, empty)),
     ]

@@ -29,9 +29,7 @@ BROWSER_ATTRIBUTES = ("browser", "browsers", "selenium", "driver", "webdriver", 
 # The attributes that are on or off.
 SWITCHES = (*dict(BEHAVIOR_KINDS), "make_translations", "multi_db", "flush_django_cache")
 
-_DATABASE_SWITCHES = frozenset(
-    name for name, kind in BEHAVIOR_KINDS if kind in (Kind.DATABASE, Kind.DESTRUCTIVE)
-)
+_DATABASE_SWITCHES = frozenset(name for name, kind in BEHAVIOR_KINDS if kind is not Kind.UNIT)
 
 _UNSET: Any = object()
 

@@ -73,7 +73,8 @@ class Crew:
     def start(self, number: int) -> None:
         """Start a worker, which says "ready" when it is."""
         self._started += 1
-        files = [self._folder / f"{self._started}.{what}" for what in ("out", "err", "stacks")]
+        names = ("out", "err", "stacks", "requests")
+        files = [self._folder / f"{self._started}.{name}" for name in names]
         for path in files:
             path.touch(mode=0o600)
         options = self._options(number, WorkerFiles(*files))

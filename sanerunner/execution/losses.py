@@ -24,6 +24,7 @@ class Loss:
         self.message = f"worker {worker.number} {self.reason}"
         if place:
             self.message += f" while running {place}"
+        self.message += worker.last_requests()
 
     def verdict(self) -> TestFinished:
         """Return the verdict of the test that was running."""

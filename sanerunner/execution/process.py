@@ -9,6 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from ..servers import journal
 from .channel import Channel, ChannelClosed
 from .outputfiles import read_output
 from .protocol import Message
@@ -134,6 +135,10 @@ class WorkerProcess:
         """Return what a dead worker printed last, to stdout and to stderr."""
         files, limit = self._options.files, self._options.output_limit
         return read_output(files.stdout, limit), read_output(files.stderr, limit)
+
+    def last_requests(self) -> str:
+        """Return which requests a dead worker was answering, as a clause; "" for none."""
+        return journal.described(journal.read(self._options.files.requests))
 
     def stacks(self) -> str:
         """Return what faulthandler has dumped."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..events import Event, TestFinished, TestInfo, TestSlow, TestStarted
+from ..servers.journal import JOURNAL
 
 SLOW_SECONDS = 60.0  # told of after this time, after twice, after four times
 AGAIN_SECONDS = 5.0  # after which a test that has caught its TestTimeout gets another
@@ -156,7 +157,9 @@ class Alarm:
         running = self.running()
         if self._limit is not None and now - self._since >= self._limit:
             what = running[0].id if running else "what is around the tests"
-            raise TestTimeout(f"{what} ran longer than {self._limit:g} s\n\n{stacks()}")
+            raise TestTimeout(
+                f"{what} ran longer than {self._limit:g} s{JOURNAL.describe()}\n\n{stacks()}"
+            )
         if running is not None:
             self._tell_if_slow(running[0], now - running[1])
 

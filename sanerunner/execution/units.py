@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from .. import cases
 from ..collection.describing import dotted_name
 from ..collection.kinds import (
     attribute,
@@ -21,7 +22,7 @@ from ..exceptions import UsageError
 from .scheduling import Unit
 
 # Where the class fixtures live that do nothing which tests could share.
-_STOCK_MODULES = frozenset({"unittest.case", "django.test.testcases", "sanerunner.cases"})
+_STOCK_MODULES = ("unittest.case", "django.test.testcases", f"{cases.__name__}.")
 _CLASS_FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData")
 _MODULE_FIXTURES = ("setUpModule", "tearDownModule")
 
@@ -106,7 +107,8 @@ def shares_nothing(test_class: Any) -> bool:
         return False
     methods = [getattr(test_class, name, None) for name in _CLASS_FIXTURES]
     return all(
-        method is None or getattr(method, "__module__", "") in _STOCK_MODULES for method in methods
+        method is None or getattr(method, "__module__", "").startswith(_STOCK_MODULES)
+        for method in methods
     )
 
 

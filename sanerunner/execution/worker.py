@@ -21,6 +21,7 @@ from ..collection.stages import PlannedTest
 from ..events import Event, TestFinished
 from ..exceptions import WorkerError
 from ..plugins import PluginManager, tear_down
+from ..servers.journal import JOURNAL
 from .channel import Channel, ChannelClosed
 from .outputfiles import FileCapture
 from .protocol import EventCodec, Message
@@ -36,6 +37,7 @@ class WorkerFiles:
     stdout: Path
     stderr: Path
     stacks: Path  # faulthandler's dump
+    requests: Path  # that the live server was answering
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,7 @@ def run_worker(
     capture = FileCapture(options.files.stdout, options.files.stderr, limit=options.output_limit)
     stacks: IO[str] = options.files.stacks.open("a", encoding="utf-8")  # open to the end
     faulthandler.enable(stacks)
+    JOURNAL.write_to(options.files.requests)
     signal.signal(signal.SIGINT, _leave_to_the_coordinator)
     try:
         parts = make()

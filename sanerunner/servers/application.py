@@ -14,9 +14,9 @@ from urllib.request import url2pathname
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler, StaticFilesHandler
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.servers.basehttp import get_internal_wsgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.utils._os import safe_join
 from django.utils.module_loading import import_string
 from django.views.static import serve
@@ -42,7 +42,7 @@ def wsgi_application(*, static_handler: Callable[[Application], Any] | None = No
     ``static_handler`` is that of a LiveServerTestCase; by default it is what
     StaticLiveServerTestCase has, if STATIC_URL is set.
     """
-    application: Application = get_internal_wsgi_application()
+    application: Application = _project("WSGI_APPLICATION", WSGIHandler)
     if _has_media():
         application = _MediaFiles(application)
     if static_handler is not None:
@@ -53,20 +53,25 @@ def wsgi_application(*, static_handler: Callable[[Application], Any] | None = No
 
 def asgi_application() -> Application:
     """Return ASGI_APPLICATION, or Django's handler, with files in front of it."""
-    application: Any = _project_asgi()
+    application: Any = _project("ASGI_APPLICATION", ASGIHandler)
     if _has_media():
         application = _ASGIMediaFiles(application)
     return _static_handler(_ASGIFiles, _ASGICollected)(application)
 
 
-def _project_asgi() -> Any:
-    path = getattr(settings, "ASGI_APPLICATION", None)
+def _project(name: str, handler: Callable[[], Application]) -> Application:
+    """Return the application that a setting names, or Django's, made by ``handler()``.
+
+    ``get_wsgi_application()`` would set Django up once more, logging and all.
+    """
+    path = getattr(settings, name, None)
     if path is None:
-        return get_asgi_application()
+        return handler()
     try:
-        return import_string(path)
+        application: Application = import_string(path)
     except ImportError as error:
-        raise ServerError(f"ASGI_APPLICATION {path!r} cannot be imported: {error}") from error
+        raise ServerError(f"{name} {path!r} cannot be imported: {error}") from error
+    return application
 
 
 def _static_handler(found: Any, collected: Any) -> Callable[[Application], Application]:

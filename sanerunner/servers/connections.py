@@ -136,9 +136,12 @@ class ThreadConnections:
         self._shared: dict[str, SharedSession] = {}
         self._let_go: Callable[[], None] = lambda: None
 
-    def open(self) -> None:
-        """Begin to look after the connections of requests."""
-        self._share()
+    def open(self, *, shares: bool = True) -> None:
+        """Begin to look after the connections of requests; ``shares`` is False where the
+        application itself shares databases in memory.
+        """
+        if shares:
+            self._share()
         self._let_go()
         is_active = True
         create = connections.create_connection

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.db import DatabaseError
 
+from .journal import JOURNAL, Running
+
 #: How many of an epoch's last requests are remembered.
 REMEMBERED = 100
 
@@ -114,6 +116,7 @@ class Epoch:
                 return None
             exchange = Exchange(self, method, url, cancel)
             self._running.add(exchange)
+            self._note()
             return exchange
 
     def leave(self, exchange: Exchange) -> None:
@@ -123,6 +126,8 @@ class Epoch:
                 return
             self._running.remove(exchange)
             self.requests.append(_served(exchange))
+            if not self.dead:
+                self._note()
             self._changed.notify_all()
 
     def forget(self, exchange: Exchange) -> None:
@@ -165,12 +170,16 @@ class Epoch:
                 self._changed.wait_for(lambda: not self._running, min(grace, stream_grace))
             self.dead = True
             left = list(self._running)
+            JOURNAL.note(())
         for exchange in left:
             if exchange.cancel is not None:
                 exchange.cancel()
         late = _late({exchange for exchange in left if not exchange.endless})
         served = [*self.requests, *map(_served, left)]
         return Closed(self.owner, late, tuple(self.failures), tuple(served[-REMEMBERED:]))
+
+    def _note(self) -> None:
+        JOURNAL.note(Running(each.method, each.url, each.started) for each in self._running)
 
     def _only_streams(self) -> bool:
         return all(exchange.endless for exchange in self._running)

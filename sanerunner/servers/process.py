@@ -110,12 +110,17 @@ class ProcessServer:
             raise
         self._gate, self._server = gate, server
 
-    def open(self, owner: str, *, application: Callable[..., Any] | None = None) -> Epoch:
+    def open(
+        self, owner: str, *, application: Callable[..., Any] | None = None, as_django: bool = False
+    ) -> Epoch:
         """Let requests through, for ``owner``: a test's id. In-memory databases of this thread
         are shared with the server's threads.
 
         Connections from before are ended, unless ``renews`` is False: what was sent over one of
         them, and nobody has read yet, belongs to no epoch any more.
+
+        With ``as_django`` connections go on, as over the tests of a LiveServerTestCase, and the
+        application itself shares in-memory databases.
 
         ``application`` is the project's, if none is given; it has to be of ``interface``.
         """
@@ -126,9 +131,9 @@ class ProcessServer:
         assert self._gate is not None and self._server is not None
         if self._gate.is_open:
             self.shut()
-        if was_running and self._renews:
+        if was_running and self._renews and not as_django:
             self._server.renew()
-        self._connections.open()
+        self._connections.open(shares=not as_django)
         return self._gate.open(owner, application=application)
 
     def shut(self, *, grace: float | None = None) -> Closed:

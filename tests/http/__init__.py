@@ -1,0 +1,1 @@
+"""HttpTestCase and its clients, and Django's live servers, which are taken over."""
