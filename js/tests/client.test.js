@@ -41,7 +41,7 @@ describe("states", () => {
   test("a reset takes away what was made", async () => {
     const before = await sane.state();
     await sane.create("order_line", {}, { count: 5 });
-    assert.equal(await count("orders.OrderLine"), 5);
+    assert.equal(await count("orders.OrderLine"), before.counts.default["orders.OrderLine"] + 5);
     assert.equal(await sane.reset(), undefined);
     assert.deepEqual((await sane.state()).counts, before.counts);
   });
@@ -49,21 +49,23 @@ describe("states", () => {
   test("what was populated is there", async () => {
     const { aliases, checkpoints, factories, url } = await sane.state();
     assert.deepEqual(aliases, ["default", "ledger"]);
-    assert.deepEqual(checkpoints, ["populated"]);
+    assert.ok(checkpoints.includes("populated"));
     assert.ok(factories.includes("plant"));
     assert.equal(url, sane.url);
     assert.equal(await count("auth.User"), 1);
   });
 
   test("a checkpoint is returned to", async () => {
+    const before = await count("orders.Customer");
     await sane.create("customer");
     await sane.checkpoint("one customer");
     await sane.create("customer");
     assert.equal(await sane.rollback("one customer"), undefined);
-    assert.equal(await count("orders.Customer"), 1);
+    assert.equal(await count("orders.Customer"), before + 1);
   });
 
   test("commands are applied in order, all or none", async () => {
+    const before = await count("orders.Customer");
     const results = await sane.command([
       { command: "factory", factory: "customer", count: 2 },
       { command: "scenario", name: "clerk", arguments: { name: "bob" } },
@@ -76,7 +78,7 @@ describe("states", () => {
     ];
     const error = await failure(sane.command(commands));
     assert.equal(error.problem.command, 1);
-    assert.equal(await count("orders.Customer"), 2);
+    assert.equal(await count("orders.Customer"), before + 2);
   });
 });
 
