@@ -195,6 +195,9 @@ class EndingTest(unittest.TestCase):
 def read_until(terminal: int, text: str) -> str:
     said = ""
     while text not in said:
+        ready, _, _ = select.select([terminal], [], [], TIMEOUT)
+        if not ready:
+            raise AssertionError(f"{text!r} did not come after {said!r}")
         said += os.read(terminal, 4096).decode(errors="replace")
     return said
 
