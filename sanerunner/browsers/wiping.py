@@ -109,9 +109,9 @@ def wipe(context: Any, page: Any) -> bool:
     if context.pages != [page] or page.is_closed() or "@" in page.url:
         return False
     try:
+        page.goto("about:blank", timeout=WIPE_TIMEOUT)  # nothing else has a time limit
         session = context.new_cdp_session(page)
         try:
-            page.goto("about:blank", timeout=WIPE_TIMEOUT)
             if context.pages != [page]:  # one that has just been opened
                 return False
             session.send("Network.clearBrowserCookies")

@@ -156,6 +156,10 @@ class BidiTest(SeleniumTest):
     # A driver that waits for such a page does not get to what it is asked next.
     test_a_page_that_hangs_is_ended = None  # type: ignore[assignment]
     test_artifacts_of_a_page_that_hangs = None  # type: ignore[assignment]
+    # A crash is found out as in the other way, only later.
+    test_a_browser_that_dies_in_a_test_is_replaced = None  # type: ignore[assignment]
+    test_a_browser_that_dies_between_tests_is_replaced = None  # type: ignore[assignment]
+    test_artifacts_of_a_browser_that_is_dead = None  # type: ignore[assignment]
     # These are of the other way.
     test_what_pages_have_left_is_wiped = None  # type: ignore[assignment]
     test_what_cannot_be_wiped_for_certain_is_replaced = None  # type: ignore[assignment]
