@@ -8,11 +8,12 @@ OPTIONS ?=
 BIN = $(abspath $(VENV))/bin
 INSTALLED = $(VENV)/.installed-$(EXTRAS)
 
-.PHONY: help demo test lint docs install clean
+.PHONY: help demo test js lint docs install clean
 
 help:
 	@echo "make demo    run the example project's staged tests on SQLite"
 	@echo "make test    run the library's own tests"
+	@echo "make js      test the JavaScript client, and the example in a browser (needs Node)"
 	@echo "make lint    ruff and mypy"
 	@echo "make docs    build the documentation, warnings are errors"
 	@echo "make clean   remove the virtual environment and what was built"
@@ -23,6 +24,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -W error runtests.py --noinput $(OPTIONS) $(LABELS)
+
+js: $(INSTALLED)
+	PYTHON=$(BIN)/python js/tests/run
 
 lint:
 	$(MAKE) install EXTRAS=lint,test VENV=$(VENV)
@@ -45,4 +49,4 @@ $(INSTALLED): setup.cfg setup.py
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist docs/_build example/reports *.egg-info
+	rm -rf $(VENV) build dist docs/_build example/reports *.egg-info js/node_modules example/node_modules

@@ -573,14 +573,15 @@ class IsolationTest(unittest.TestCase):
 
             def test_b(self) -> None: ...
 
-            test_b.required_sane_plugins = ["selenium", "cache"]  # type: ignore[attr-defined]
+            test_b.required_sane_plugins = ["nosuch", "cache"]  # type: ignore[attr-defined]
 
         ran = run_passing(self, Inner)
         self.assertEqual(ran.outcomes, {"test_a": Outcome.PASSED, "test_b": Outcome.SKIPPED})
-        self.assertEqual(ran.finished["test_b"].reason, "requires the sanerunner plugin selenium")
+        self.assertEqual(ran.finished["test_b"].reason, "requires the sanerunner plugin nosuch")
 
     def test_order_of_set_up(self) -> None:
         """A test that is skipped costs nothing; requests come when all else is there."""
         order = [type(behavior).__name__ for behavior in behaviors()]
         self.assertEqual(order[0], "RequirementsBehavior")
-        self.assertEqual(order[-2:], ["DatabaseBehavior", "LiveServerBehavior"])
+        expected = ["DatabaseBehavior", "LiveServerBehavior", "BrowserBehavior"]
+        self.assertEqual(order[-3:], expected)

@@ -42,7 +42,11 @@ SANERUNNER = {
     "FORCE_BROWSERS": "ci",
     # What manage.py integrationserver fills its databases with (--populate).
     "INTEGRATION": {
-        "POPULATE": ["orders.factories.OrderLineFactory:12", "reviews.factories.ReviewFactory:5"],
+        "POPULATE": [
+            "orders.factories.OrderLineFactory:12",
+            "reviews.factories.ReviewFactory:5",
+            "ledger.scenarios.clerk",
+        ],
     },
 }
 

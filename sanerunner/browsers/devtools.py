@@ -31,23 +31,29 @@ class Devtools:
         except self._failures as error:
             raise DevtoolsError(f"{url} does not answer: {error}") from error
 
-    def send(self, method: str, **parameters: Any) -> int:
-        """Send a command; return its number for ``answer()``."""
+    def send(self, method: str, session: str = "", **parameters: Any) -> int:
+        """Send a command, to the browser or to what a session is attached to; return its number
+        for ``answer()``.
+        """
         number = next(self._ids)
-        message = {"id": number, "method": method, "params": parameters}
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
         try:
             self._socket.send(json.dumps(message))
         except self._failures as error:
             raise DevtoolsError(f"{method}: {error}") from error
         return number
 
-    def answer(self, number: int) -> dict[str, Any]:
+    def answer(self, number: int, *, timeout: float = TIMEOUT) -> dict[str, Any]:
         """Wait for the answer to a command; return its result. Raises DevtoolsError."""
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + timeout
         while number not in self._answers:
-            if time.monotonic() > deadline:
-                raise DevtoolsError(f"no answer within {TIMEOUT:g} s")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise DevtoolsError(f"no answer within {timeout:g} s")
             try:
+                self._socket.settimeout(left)
                 message = json.loads(self._socket.recv())
             except self._failures as error:
                 raise DevtoolsError(f"no answer: {error}") from error

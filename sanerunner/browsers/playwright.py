@@ -13,7 +13,8 @@ from .base import WINDOW, Artifact, BrowserOptions
 from .finding import find_browser, version_of
 from .spare import Beside
 from .starting import chromium_arguments, first_line
-from .unmark import unmark
+from .unmark import calls, unmark
+from .wiping import can_be_undone, wipe
 
 __unittest = True  # unittest leaves the frames of this module out of tracebacks
 
@@ -24,8 +25,8 @@ CONSOLE_LINES = 1_000
 class PlaywrightBrowser:
     """One browser; tests get a context of their own as ``context``, a page in it as ``page``.
 
-    Making these takes the browser longer than most tests do, so the next test's are made while
-    one is running.
+    A context in which little was done is wiped and used again. Making one takes the browser longer
+    than most tests do, so where one was needed the next is made while a test is running.
     """
 
     def __init__(self, options: BrowserOptions) -> None:
@@ -33,8 +34,13 @@ class PlaywrightBrowser:
         self._playwright: Any = None
         self._browser: Any = None
         self._context: Any = None
+        self._page: Any = None
+        self._url_root: str | None = None
+        self._wiped = False
+        self._spares = False  # whether contexts had to be replaced
         self._spare: tuple[str | None, Beside[tuple[Any, Any]]] | None = None
         self._console: list[str] = []
+        self._calls: set[tuple[str, str]] | None = None
 
     def open(self, url_root: str | None) -> Mapping[str, Any]:
         if self._browser is not None:
@@ -46,20 +52,44 @@ class PlaywrightBrowser:
         return self._enter(url_root)
 
     def close(self) -> None:
-        context, self._context = self._context, None
-        if context is None:
+        if self._context is None or self._wiped:
             return
         try:
-            context.close()
+            if self._can_be_wiped() and wipe(self._context, self._page):
+                self._wiped = True
+                return
+            self._spares = True
+            self._end_contexts()
             alive = self._browser.is_connected()
         except Exception:  # it has crashed; the test has been told by what it did
             alive = False
         if not alive:
             self.stop()
 
+    def _can_be_wiped(self) -> bool:
+        if self._options.trace or not can_be_undone(self._called):
+            return False
+        return bool(self._browser.browser_type.name == "chromium")
+
+    @property
+    def _called(self) -> set[tuple[str, str]]:
+        """What the test has called; our own calls come later."""
+        if self._calls is None:
+            self._calls = set(calls)
+        return self._calls
+
+    def _end_contexts(self) -> None:
+        """Close the test's context, and those that the test has made itself."""
+        spare = self._spare[1].result()[0] if self._spare is not None else None
+        self._context = self._page = None
+        for context in self._browser.contexts:
+            if context is not spare:
+                context.close()
+
     def stop(self) -> None:
         playwright, self._playwright = self._playwright, None
-        self._browser = self._context = self._spare = None
+        self._browser = self._context = self._page = self._spare = None
+        self._wiped = False
         if playwright is None:
             return
         try:
@@ -72,6 +102,7 @@ class PlaywrightBrowser:
         self._context.add_cookies([cookie])
 
     def capture(self) -> Iterator[Artifact]:
+        self._called  # noqa: B018 (before our own calls)
         missing: list[str] = []
         if not self._context.pages:
             missing.append("There is no page: it was closed, or the browser has crashed.\n")
@@ -99,21 +130,40 @@ class PlaywrightBrowser:
             return path.read_bytes()
 
     def _enter(self, url_root: str | None) -> Mapping[str, Any]:
+        self._console = []
+        if self._wiped and self._url_root == url_root:
+            self._page.title()  # is it still there?
+        else:
+            self._end_wiped()
+            self._take_context(url_root)
+        self._wiped = False
+        if self._options.trace:
+            self._context.tracing.start(screenshots=True, snapshots=True, sources=True)
+        if self._spares and self._spare is None:
+            self._spare = url_root, Beside(self._browser, lambda: self._new_context(url_root))
+        self._calls = None
+        calls.clear()
+        return {"context": self._context, "page": self._page}
+
+    def _end_wiped(self) -> None:
+        if self._wiped:
+            self._wiped = False
+            self._context.close()
+
+    def _take_context(self, url_root: str | None) -> None:
         spare, self._spare = self._spare, None
         if spare is None or spare[0] != url_root:
             context, page = self._new_context(url_root)
         else:
             context, page = spare[1].result()
-        self._context = context
-        console: list[str] = []
-        self._console = console
-        context.on("console", lambda message: _note(console, f"{message.type}: {message.text}"))
-        context.on("weberror", lambda error: _note(console, f"uncaught: {error.error}"))
-        context.on("requestfailed", lambda request: _note(console, f"failed: {_told(request)}"))
-        if self._options.trace:
-            context.tracing.start(screenshots=True, snapshots=True, sources=True)
-        self._spare = url_root, Beside(self._browser, lambda: self._new_context(url_root))
-        return {"context": context, "page": page}
+        self._context, self._page, self._url_root = context, page, url_root
+        context.on("console", lambda message: self._note(f"{message.type}: {message.text}"))
+        context.on("weberror", lambda error: self._note(f"uncaught: {error.error}"))
+        context.on("requestfailed", lambda request: self._note(f"failed: {_told(request)}"))
+
+    def _note(self, line: str) -> None:
+        if len(self._console) < CONSOLE_LINES:
+            self._console.append(f"{line}\n")
 
     def _new_context(self, url_root: str | None) -> tuple[Any, Any]:
         width, height = WINDOW
@@ -179,11 +229,6 @@ def _html_of(page: Any) -> bytes:
     """The page as it is now. Unlike ``content()`` this does not wait for a page that hangs."""
     source = page.locator("html").evaluate("html => html.outerHTML", timeout=CAPTURE_TIMEOUT)
     return f"<!-- {page.url.replace('--', '- -')} -->\n{source}".encode(errors="replace")
-
-
-def _note(console: list[str], line: str) -> None:
-    if len(console) < CONSOLE_LINES:
-        console.append(f"{line}\n")
 
 
 def _told(request: Any) -> str:

@@ -37,6 +37,8 @@ class SeleniumBrowser:
         self._driver: Any = None
         self._contexts: Contexts | None = None
         self._timeouts: Mapping[str, int] = {}
+        self._used: set[str] = set()  # the commands that the test has given
+        self._began = 0.0
 
     def open(self, url_root: str | None) -> Mapping[str, Any]:
         if self._driver is not None:
@@ -56,7 +58,7 @@ class SeleniumBrowser:
             self.stop()
             return
         try:
-            self._contexts.leave()
+            self._contexts.leave(self._used)
         except Exception:  # it has crashed, or hangs; the test has been told by what it did
             self.stop()
 
@@ -82,7 +84,7 @@ class SeleniumBrowser:
         with _impatient(self._driver) as execute:
             for name, take in _CAPTURED.items():
                 try:
-                    content = take(execute)
+                    content = take(execute, self._began)
                 except Exception as error:
                     missing.append(f"{name}: {starting.first_line(error)}\n")
                     if not isinstance(error, _Refused):
@@ -100,6 +102,7 @@ class SeleniumBrowser:
         try:
             self._timeouts = driver.capabilities.get("timeouts") or {}
             self._contexts = contexts_for(driver)
+            self._watch(driver)
             if self._options.slowmo:
                 _slow_down(driver, self._options.slowmo / 1000)
         except Exception as error:
@@ -113,11 +116,31 @@ class SeleniumBrowser:
         if self._contexts is not None:
             self._contexts.enter()
         # What the driver, not the context, remembers.
-        driver.execute("setTimeouts", dict(self._timeouts))
         driver.pinned_scripts = {}
-        if _is_chromium(driver):
-            _try(driver, "deleteNetworkConditions", {})
-            _try(driver, "getLog", {"type": "browser"})  # which empties it
+        if "setTimeouts" in self._used:
+            driver.execute("setTimeouts", dict(self._timeouts))
+        if "setNetworkConditions" in self._used:
+            driver.execute("deleteNetworkConditions", {})
+        self._used.clear()
+        self._began = time.time()
+
+    def _watch(self, driver: Any) -> None:
+        """Note which commands are given."""
+        from selenium.common.exceptions import WebDriverException
+
+        execute = driver.execute
+
+        def watched(command: str, params: Any = None) -> Any:
+            self._used.add(_kind_of(command, params))
+            try:
+                return execute(command, params)
+            except Exception as error:
+                # What is wrong with a page has classes of its own; else it is the browser.
+                if type(error) is WebDriverException or not isinstance(error, WebDriverException):
+                    self._used.add("what the browser could not do")
+                raise
+
+        driver.execute = watched
 
     def _forget_contexts(self) -> None:
         contexts, self._contexts = self._contexts, None
@@ -176,7 +199,7 @@ class _impatient:
         return value
 
 
-def _screenshot(execute: Execute) -> bytes:
+def _screenshot(execute: Execute, since: float) -> bytes:
     from base64 import b64decode
 
     try:
@@ -186,7 +209,7 @@ def _screenshot(execute: Execute) -> bytes:
     return b64decode(image)
 
 
-def _page(execute: Execute) -> bytes:
+def _page(execute: Execute, since: float) -> bytes:
     try:
         source = execute("getPageSource", {})
     except _Refused:
@@ -195,16 +218,21 @@ def _page(execute: Execute) -> bytes:
     return f"<!-- {url} -->\n{source}".encode(errors="replace")
 
 
-def _console(execute: Execute) -> bytes:
+def _console(execute: Execute, since: float) -> bytes:
+    """The log is the driver's: older entries are other tests'."""
     try:
         entries = execute("getLog", {"type": "browser"})
     except _Refused:  # Firefox has no such command
         return b""
-    lines = (f"{each.get('level', '')}: {each.get('message', '')}\n" for each in entries)
+    lines = (
+        f"{each.get('level', '')}: {each.get('message', '')}\n"
+        for each in entries
+        if each.get("timestamp", 0) >= int(since * 1000)
+    )
     return "".join(lines).encode(errors="replace")
 
 
-_CAPTURED: dict[str, Callable[[Execute], bytes]] = {
+_CAPTURED: dict[str, Callable[[Execute, float], bytes]] = {
     "page.png": _screenshot,
     "page.html": _page,
     "console.txt": _console,
@@ -215,14 +243,13 @@ def _is_chromium(driver: Any) -> bool:
     return "goog:chromeOptions" in driver.capabilities
 
 
-def _try(driver: Any, command: str, parameters: Mapping[str, Any]) -> None:
-    """Execute what not every Grid passes on."""
-    from selenium.common.exceptions import WebDriverException
-
-    try:
-        driver.execute(command, dict(parameters))
-    except (WebDriverException, KeyError):  # KeyError: Selenium does not know the command
-        pass
+def _kind_of(command: str, params: Any) -> str:
+    """Return what tells how a command is undone: its name, but for some that depend."""
+    if command == "executeCdpCommand" and params["cmd"] == "Network.setCookie":
+        return "addCookie"
+    if command == "get" and "@" in params["url"]:
+        return "a password that the browser remembers"
+    return command
 
 
 def _slow_down(driver: Any, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from .unmark import running_loop
+from .unmark import UNNOTED, running_loop
 
 Made = TypeVar("Made")
 
@@ -32,8 +32,13 @@ class Beside(Generic[Made]):
             else:
                 self._done.set_result(made)
 
-        # Made there, since a greenlet that ends goes on with the one that has made it.
-        owner._loop.call_soon(lambda: greenlet(body).switch())
+        # Made in the loop, since a greenlet that ends goes on with the one that has made it.
+        def begin() -> None:
+            beside: Any = greenlet(body)
+            setattr(beside, UNNOTED, True)
+            beside.switch()
+
+        owner._loop.call_soon(begin)
 
     def result(self) -> Made:
         """Wait for what ``make`` returns; raises what it raises."""

@@ -21,6 +21,11 @@ from typing import Any
 
 _DONE = "_sane_unmarked"
 
+#: The attribute of greenlets whose calls are not noted.
+UNNOTED = "sane_unnoted"
+#: What was called, as pairs of the names of class and method; those who want to know clear it.
+calls: set[tuple[str, str]] = set()
+
 LoopOf = Callable[[Any], AbstractEventLoop | None]
 
 
@@ -90,8 +95,12 @@ def _mark_during_calls(owner: type, loop_of: LoopOf, only: set[str] | None = Non
 
 
 def _marked(function: Callable[..., Any], loop_of: LoopOf) -> Callable[..., Any]:
+    from greenlet import getcurrent  # a dependency of Playwright's
+
     @functools.wraps(function)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(getcurrent(), UNNOTED):
+            calls.add((type(self).__name__, function.__name__))
         loop = loop_of(self)
         with running_loop(events._get_running_loop() if loop is None else loop):
             return function(self, *args, **kwargs)

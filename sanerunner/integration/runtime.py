@@ -6,15 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
-
-from django.core.management.base import BaseCommand
 
 from ..conf import Config
 from ..databases.served import served
 from ..databases.sites import this_run
 from ..exceptions import UnsafeDatabaseError
+from ..execution.systemchecks import SystemChecks
 from ..servers.epochs import Closed
 from ..servers.process import LOOPBACK, ProcessServer
 from . import leftovers, memories, populate, production
@@ -96,6 +95,7 @@ class Integration:
         self._holders: set[int] = set()  # threads that are in exclusive()
         self._started = time.time()
         self._keeps = False
+        self._checks = SystemChecks(wanted.verbosity)
         self._middleware: Middleware | None = None
         if control is not None:
             self._middleware = control(self, self.server.interface)
@@ -113,14 +113,25 @@ class Integration:
             stack.enter_context(served(folder_of(self.config.project)))
             stack.callback(self.loop.close)
             stack.callback(self._end)
-            self._states.provisioner.start()
-            if self.config.prune_databases and self.wanted.kept is None:
-                for line in self._states.provisioner.prune():
-                    self._log(line)
-            self._make()
-            self.server.start()
-            self.server.open(OWNER)
+            try:
+                self._start()
+            except BaseException:
+                self._keeps = self.wanted.kept is not None  # for when the code is right again
+                raise
             yield
+
+    def _start(self) -> None:
+        provisioner = self._states.provisioner
+        provisioner.start()
+        if self.config.checks:
+            self._checks.leave()  # to what follows, without the summary
+            self._checks.take(replace(self._checks.examine(), output=""))
+        if self.config.prune_databases and self.wanted.kept is None:
+            for line in provisioner.prune():
+                self._log(line)
+        self._make()
+        self.server.start()
+        self.server.open(OWNER)
 
     def _mount(self, application: Application) -> Application:
         assert self._middleware is not None
@@ -129,7 +140,8 @@ class Integration:
     def _make(self) -> None:
         states, kept = self._states, self.wanted.kept
         states.make()
-        BaseCommand().check()
+        if self.config.checks:
+            self._checks.run(states.aliases)
         unmarked = states.unmarked()
         if unmarked and not self.wanted.force:
             raise UnsafeDatabaseError(

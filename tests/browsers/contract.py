@@ -90,6 +90,9 @@ class BrowserContract:
     def open_window(self: Any, path: str) -> None:
         self.run_script(f"window.open({path!r})")
 
+    def let_hang(self: Any) -> None:
+        self.run_script(HANG)
+
     def windows(self: Any) -> int:
         raise NotImplementedError
 
@@ -158,7 +161,7 @@ class BrowserContract:
 
     def test_a_page_that_hangs_is_ended(self: Any) -> None:
         self.go(f"{self.site.url}/")
-        self.run_script(HANG)
+        self.let_hang()
         self.next_test()
         self.go(f"{self.site.url}/")
 
@@ -205,7 +208,7 @@ class BrowserContract:
 
     def test_artifacts_of_a_page_that_hangs(self: Any) -> None:
         self.go(f"{self.site.url}/")
-        self.run_script(HANG)
+        self.let_hang()
         self.be_impatient()
         files = self.captured()
         self.assertIn("incomplete.txt", files)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import unittest
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, ClassVar
 from unittest import mock
@@ -24,7 +25,7 @@ from sanerunner.exceptions import BrowserUnavailable
 from sanerunner.options.browsers import BrowserChoice
 
 from ..support.browsers import Site, html, require_playwright
-from .contract import BrowserContract, StoppingContract, children
+from .contract import LOOK, PLANT, BrowserContract, StoppingContract, children
 
 
 class PlaywrightTest(BrowserContract, unittest.TestCase):
@@ -78,6 +79,56 @@ class PlaywrightTest(BrowserContract, unittest.TestCase):
 
     def cookies(self) -> dict[str, str]:
         return {cookie["name"]: cookie["value"] for cookie in self.context.cookies()}
+
+    def test_what_pages_have_left_is_wiped(self) -> None:
+        other = self.site.url.replace("127.0.0.1", "localhost")
+        for url in (self.site.url, other):
+            self.go(f"{url}/")
+            self.run_script(PLANT)
+            self.run_script("history.pushState({}, '', '/pushed')")
+        page = self.page
+        self.next_test()
+        self.assertIs(self.page, page, "it was not wiped")
+        self.assertEqual(self.page.url, "about:blank")
+        for url in (self.site.url, other):
+            self.go(f"{url}/")
+            left = self.run_script(LOOK)
+            for name in ("local", "session", "databases", "caches", "workers"):
+                self.assertEqual(left[name], 0, (url, name))
+            self.assertEqual((left["cookie"], left["name"]), ("", ""))
+            self.assertEqual(left["text"], "of the server")
+            self.run_script("return (await fetch('/cached')).text()")
+        self.assertLessEqual(self.run_script("return history.length"), 3)
+        self.assertEqual(self.site.requests.count("/cached"), 4, "it came from a cache")
+
+    def test_what_cannot_be_wiped_for_certain_is_replaced(self) -> None:
+        page = self.page
+        changes: tuple[Callable[[], object], ...] = (
+            lambda: self.page.set_viewport_size({"width": 500, "height": 400}),
+            lambda: self.context.grant_permissions(["geolocation"]),
+            lambda: self.context.add_init_script("window.planted = 1"),
+            lambda: self.page.route("**/*", lambda route: route.continue_()),
+            lambda: self.page.on("dialog", lambda dialog: dialog.accept()),
+            lambda: self.page.set_default_timeout(1),
+            lambda: self.page.keyboard.down("Shift"),
+            lambda: self.open_window("/"),
+            lambda: self.page.close(),
+            lambda: self.context.browser.new_context(),
+        )
+        for number, change in enumerate(changes):
+            with self.subTest(number):
+                change()
+                self.next_test()
+                self.assertIsNot(self.page, page)
+                page = self.page
+        self.next_test()
+        self.assertIs(self.page, page)
+
+    def test_contexts_that_a_test_has_made_are_closed(self) -> None:
+        made = self.context.browser.new_context()
+        made.new_page().goto(f"{self.site.url}/")
+        self.next_test()
+        self.assertNotIn(made, self.context.browser.contexts)
 
     def test_paths_are_relative_to_the_live_server(self) -> None:
         self.page.goto("/noisy")

@@ -16,7 +16,7 @@ from sanerunner.browsers.processes import end_orphans, registry, started
 from sanerunner.browsers.selenium import SeleniumBrowser
 
 from ..support.browsers import require_selenium
-from .contract import BrowserContract, StoppingContract
+from .contract import LOOK, PLANT, BrowserContract, StoppingContract
 
 
 def kill(pid: int) -> None:
@@ -50,6 +50,12 @@ class SeleniumTest(BrowserContract, unittest.TestCase):
         self.driver.set_window_size(500, 400)
         self.driver.set_permissions("geolocation", "granted")
 
+    def let_hang(self) -> None:
+        """Past the driver, which would wait for the page."""
+        devtools, window = self.browser._contexts._devtools, self.driver.current_window_handle
+        attached = devtools.call("Target.attachToTarget", targetId=window, flatten=True)
+        devtools.send("Runtime.evaluate", attached["sessionId"], expression="for (;;);")
+
     def windows(self) -> int:
         return len(self.driver.window_handles)
 
@@ -79,6 +85,52 @@ class SeleniumTest(BrowserContract, unittest.TestCase):
         self.assertEqual(self.driver.timeouts.page_load, timeouts.page_load)
         self.go(f"{self.site.url}/")
 
+    def test_what_pages_have_left_is_wiped(self) -> None:
+        other = self.site.url.replace("127.0.0.1", "localhost")
+        for url in (self.site.url, other):
+            self.go(f"{url}/")
+            self.run_script(PLANT)
+            self.run_script("history.pushState({}, '', '/pushed')")
+        window = self.driver.current_window_handle
+        self.next_test()
+        self.assertEqual(self.driver.current_window_handle, window, "it was not wiped")
+        self.assertEqual(self.driver.current_url, "about:blank")
+        for url in (self.site.url, other):
+            self.go(f"{url}/")
+            left = self.run_script(LOOK)
+            for name in ("local", "session", "databases", "caches", "workers"):
+                self.assertEqual(left[name], 0, (url, name))
+            self.assertEqual((left["cookie"], left["name"]), ("", ""))
+            self.assertEqual(left["text"], "of the server")
+            self.run_script("return (await fetch('/cached')).text()")
+        self.assertLessEqual(self.run_script("return history.length"), 3)
+        self.assertEqual(self.site.requests.count("/cached"), 4, "it came from a cache")
+
+    def test_what_cannot_be_wiped_for_certain_is_replaced(self) -> None:
+        window = self.driver.current_window_handle
+        changes = (
+            lambda: self.driver.set_window_size(500, 400),
+            lambda: self.driver.set_permissions("geolocation", "granted"),
+            lambda: self.driver.execute_cdp_cmd("Network.enable", {}),
+            lambda: self.driver.switch_to.new_window("tab"),
+            lambda: self.go(self.site.url.replace("://", "://user:password@")),
+            lambda: self.open_window("/"),
+        )
+        for number, change in enumerate(changes):
+            with self.subTest(number):
+                change()
+                self.next_test()
+                self.assertNotEqual(self.driver.current_window_handle, window)
+                window = self.driver.current_window_handle
+
+    def test_a_new_window_is_in_the_same_context(self) -> None:
+        self.go(f"{self.site.url}/")
+        self.run_script("localStorage.setItem('k', 'v')")
+        for kind in ("tab", "window"):
+            self.driver.switch_to.new_window(kind)
+            self.go(f"{self.site.url}/")
+            self.assertEqual(self.run_script("return localStorage.getItem('k')"), "v", kind)
+
     def test_the_window_may_be_closed_by_the_test(self) -> None:
         self.driver.close()
         self.next_test()
@@ -87,10 +139,8 @@ class SeleniumTest(BrowserContract, unittest.TestCase):
     def test_a_page_that_crashes(self) -> None:
         with self.assertRaises(Exception):  # noqa: B017
             self.go("chrome://crash")
-        same = self.driver
         self.next_test()
         self.go(f"{self.site.url}/")
-        self.assertIs(self.driver, same)
 
     def test_artifacts_while_a_dialog_is_open(self) -> None:
         self.go(f"{self.site.url}/")
@@ -106,6 +156,13 @@ class BidiTest(SeleniumTest):
     # A driver that waits for such a page does not get to what it is asked next.
     test_a_page_that_hangs_is_ended = None  # type: ignore[assignment]
     test_artifacts_of_a_page_that_hangs = None  # type: ignore[assignment]
+    # A crash is found out as in the other way, only later.
+    test_a_browser_that_dies_in_a_test_is_replaced = None  # type: ignore[assignment]
+    test_a_browser_that_dies_between_tests_is_replaced = None  # type: ignore[assignment]
+    test_artifacts_of_a_browser_that_is_dead = None  # type: ignore[assignment]
+    # These are of the other way.
+    test_what_pages_have_left_is_wiped = None  # type: ignore[assignment]
+    test_what_cannot_be_wiped_for_certain_is_replaced = None  # type: ignore[assignment]
 
     @classmethod
     def make(cls, options: BrowserOptions) -> SeleniumBrowser:

@@ -19,6 +19,9 @@ SETTINGS = """
 ROOT_URLCONF = "app.urls"
 STATIC_URL = "/static/"
 INSTALLED_APPS += ["django.contrib.staticfiles", "django.contrib.sessions"]
+import django
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
 MEDIA_URL, MEDIA_ROOT = "/media/", BASE_DIR / "media"
 """
 URLS = """

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from ..support.projects import MODELS
 from ..support.services import databases_on, require_mariadb, require_postgresql
 from .site import Running, Site, variables_of
 
@@ -34,6 +35,22 @@ client.create("thing", name="made")
 print("made", counts())
 client.reset()
 print("reset", counts())
+"""
+# A check that opens a database, as those of models do with some vendors.
+CHECKS = """
+from django.core import checks
+from django.db import connection
+
+@checks.register
+def ask(**kwargs):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return [checks.Warning("asked a database")]
+
+@checks.register
+def refuse(**kwargs):
+    import os
+    return [checks.Error("not like this")] if "REFUSE" in os.environ else []
 """
 UNMARKED = """
 from sanerunner.databases.sqlite.site import SQLiteSite
@@ -132,6 +149,22 @@ class ServedTest(unittest.TestCase):
         self.assertEqual(running.get("/things/"), "[]")
         self.assertEqual(running.finish(signal.SIGTERM)[0], 0)
         self.assertFalse(path.exists())
+
+
+class ChecksTest(unittest.TestCase):
+    def test_none_reaches_the_real_database(self) -> None:
+        site = Site(self, **{"app/models.py": MODELS + CHECKS})
+        ran = site.execute("true", "--no-control")
+        self.assertEqual((ran.returncode, ran.stdout), (0, ""), ran.output)
+        self.assertEqual(ran.stderr.count("asked a database"), 1)
+        self.assertFalse((site.project.folder / "real.sqlite3").exists())
+
+    def test_errors_end_it(self) -> None:
+        site = Site(self, **{"app/models.py": MODELS + CHECKS})
+        ran = site.run("0", "--no-control", REFUSE="1")
+        self.assertEqual(ran.returncode, 1, ran.output)
+        self.assertIn("not like this", ran.stderr)
+        self.assertEqual(site.files(), [])
 
 
 class PopulateTest(unittest.TestCase):

@@ -47,7 +47,7 @@ while True:
 
 
 # A command that asks the user, twice.
-ASKS = "read answer && echo answer is $answer; read again"
+ASKS = "echo asks $((1 + 1)); read answer && echo answer is $answer; read again"
 INTERACTIVE = ("manage.py", "integrationserver", "--no-control", "--exec", ASKS)
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 
@@ -152,7 +152,7 @@ class EndingTest(unittest.TestCase):
     def test_an_interactive_command_has_the_terminal(self) -> None:
         site = Site(self)
         terminal, pid = self.terminal(site, sys.executable, *INTERACTIVE)
-        said = read_until(terminal, "is ready")
+        said = read_until(terminal, "asks 2")
         os.write(terminal, b"forty-two\n")
         said += read_until(terminal, "answer is forty-two")
         os.write(terminal, CTRL_C)
@@ -166,15 +166,17 @@ class EndingTest(unittest.TestCase):
         site = Site(self)
         terminal, _ = self.terminal(site, "bash", "--norc", "-i")
         os.write(terminal, shlex.join([sys.executable, *INTERACTIVE]).encode() + b"\n")
-        read_until(terminal, "is ready: ")
+        read_until(terminal, "asks 2")
         os.write(terminal, CTRL_Z)
         read_until(terminal, "Stopped")
         os.write(terminal, b"echo shell says $((40 + 2))\n")
         read_until(terminal, "says 42")
         os.write(terminal, b"fg\n")
+        read_until(terminal, "read again")  # the shell says what goes on
         os.write(terminal, b"forty-two\n")
         read_until(terminal, "answer is forty-two")
         os.write(terminal, CTRL_C)
+        read_until(terminal, "Destroying")
         os.write(terminal, b"echo status $(($? + 1000))\n")
         read_until(terminal, "status 1130")
         self.assertEqual(site.files(), [])
@@ -193,6 +195,9 @@ class EndingTest(unittest.TestCase):
 def read_until(terminal: int, text: str) -> str:
     said = ""
     while text not in said:
+        ready, _, _ = select.select([terminal], [], [], TIMEOUT)
+        if not ready:
+            raise AssertionError(f"{text!r} did not come after {said!r}")
         said += os.read(terminal, 4096).decode(errors="replace")
     return said
 

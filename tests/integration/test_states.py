@@ -162,9 +162,10 @@ kept = integration.keep()
 """
 CONTINUE = """
 told["found"] = get("/things/")
-told["drawn again"] = NamedFactory.build().name
+told["drawn on"] = NamedFactory.build().name
 integration.rollback("with a"); told["a"] = get("/things/")
 integration.reset(); told["reset"] = get("/things/")
+told["drawn again"] = NamedFactory.build().name
 """
 
 
@@ -209,6 +210,7 @@ class StatesContract:
         self.assertEqual(told["found"], [*populated, "a", "b"])
         self.assertEqual(told["a"], [*populated, "a"])
         self.assertEqual(told["reset"], populated)
+        self.assertNotEqual(told["drawn on"], told["drawn"])
         self.assertEqual(told["drawn again"], told["drawn"])
 
     def test_requests_are_neither_refused_nor_seen_half(self: Any) -> None:

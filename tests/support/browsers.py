@@ -63,8 +63,11 @@ class Site:
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Cache-Control", "max-age=3600")
-                self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.end_headers()
+                    self.wfile.write(body)
+                except ConnectionError:  # the browser was killed, or went elsewhere
+                    self.close_connection = True
 
             do_POST = do_GET
 

@@ -14,9 +14,9 @@ from sanerunner.integration.command import Arguments, run
 
 
 class Command(BaseCommand):
-    # Some checks open databases: they run when the test databases are there.
-    requires_system_checks: list[str] = []
     help = "Starts a server on populated test databases, for end-to-end tests and for people."
+    #: They run when no connection can reach a real database, which some of them open.
+    requires_system_checks = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
