@@ -192,17 +192,23 @@ class TriggersContract(contract.PostgreSQLContract):
 
 
 @without_single_changes
+def new_role(purpose: str) -> str:
+    """Return the name of a role for one class: classes run side by side."""
+    return f"sane_{purpose}_{secrets.token_hex(4)}"
+
+
 class OwnerContract(contract.PostgreSQLContract):
     """The role owns the database and may create others, but is no superuser."""
 
     def change_as_replica(self) -> None:
         raise unittest.SkipTest("only a superuser may")
 
-    role: ClassVar[str] = f"sane_owner_{PostgreSQL().name.split('_')[2]}"
+    role: ClassVar[str]
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        cls.role = new_role("owner")
         Database().administrate(f"CREATE ROLE {cls.role} LOGIN CREATEDB")
         cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
 
@@ -216,7 +222,7 @@ class OwnerContract(contract.PostgreSQLContract):
 class NonOwnerContract(Restricted, contract.PostgreSQLContract):
     """The role may write rows, and nothing else: no schema, no trigger, no table is its own."""
 
-    role: ClassVar[str] = f"sane_writer_{PostgreSQL().name.split('_')[2]}"
+    role: ClassVar[str]
     # What touches tables with triggers, or with keys that cascade: only the owner may silence
     # these. And a view that only its owner may refresh.
     doubtful = frozenset(
@@ -232,6 +238,7 @@ class NonOwnerContract(Restricted, contract.PostgreSQLContract):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        cls.role = new_role("writer")
         Database().administrate(f"CREATE ROLE {cls.role} LOGIN")
         cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
 
@@ -721,7 +728,6 @@ class KeptTests(PostgreSQLCase):
 class RestrictedCase(PostgreSQLCase):
     """As a role that is no superuser and may not create databases."""
 
-    role: str = f"sane_restricted_{PostgreSQL().name.split('_')[2]}"
     schema = (
         "CREATE TABLE log (id serial PRIMARY KEY, what text)",
         """CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS
@@ -740,6 +746,7 @@ class RestrictedCase(PostgreSQLCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        cls.role = new_role("restricted")
         Database().administrate(f"CREATE ROLE {cls.role} LOGIN")
         cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
 
