@@ -191,12 +191,12 @@ class TriggersContract(contract.PostgreSQLContract):
         self.operations.rewind("base")
 
 
-@without_single_changes
 def new_role(purpose: str) -> str:
     """Return the name of a role for one class: classes run side by side."""
     return f"sane_{purpose}_{secrets.token_hex(4)}"
 
 
+@without_single_changes
 class OwnerContract(contract.PostgreSQLContract):
     """The role owns the database and may create others, but is no superuser."""
 
