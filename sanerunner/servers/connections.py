@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases.renewal import forget_session
 from ..databases.vendors import SharedSession, vendor_of
-from .epochs import CURRENT, refuse_if_over
+from .epochs import CURRENT, Exchange, refuse_if_over
 
 #: How long a statement of a dead request may still take before it is cancelled, in seconds.
 PATIENCE = 0.2
@@ -135,6 +135,7 @@ class ThreadConnections:
         self._served: list[_Served] = []
         self._shared: dict[str, SharedSession] = {}
         self._let_go: Callable[[], None] = lambda: None
+        self._is_open = False
 
     def open(self, *, shares: bool = True) -> None:
         """Begin to look after the connections of requests; ``shares`` is False where the
@@ -148,7 +149,7 @@ class ThreadConnections:
 
         def create_connection(alias: str) -> Any:
             wrapper = create(alias)
-            if is_active and CURRENT.get() is not None:
+            if is_active and self._is_served(CURRENT.get()):
                 self._serve(wrapper)
             return wrapper
 
@@ -164,6 +165,7 @@ class ThreadConnections:
 
         connections.create_connection = create_connection  # type: ignore[method-assign]
         self._let_go = let_go
+        self._is_open = True
 
     def close(self) -> None:
         """End all, and leave Django as it was."""
@@ -175,6 +177,7 @@ class ThreadConnections:
         """End the sessions of requests, whose epoch is dead; return those that could not be
         ended. The rewind ends these by what the vendor has for it.
         """
+        self._is_open = False
         with self._lock:
             served = list(self._served)
         left = [each.wrapper for each in served if not each.end()]
@@ -199,6 +202,10 @@ class ThreadConnections:
             if primary.alias in self._shared:
                 self._shared[wrapper.alias] = self._shared[primary.alias]
                 self._shared[wrapper.alias].admit(wrapper)
+
+    def _is_served(self, exchange: Exchange | None) -> bool:
+        """Whether a request's connections are known here: it may be another server's."""
+        return exchange is not None and (self._is_open or exchange.epoch.dead)
 
     def _serve(self, wrapper: Any) -> None:
         primary = vars(wrapper).get("_primary")

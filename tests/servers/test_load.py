@@ -6,6 +6,7 @@ import os
 import threading
 from collections import Counter
 
+from sanerunner.servers.process import ProcessServer
 from tests.shop.models import Category
 
 from .contract import Client, ServerContract, for_each_server
@@ -86,6 +87,18 @@ class LoadContract(ServerContract):
         grown = sum((user.grown for user in users), Counter())
         self.assertLessEqual({name + "+" * grown[name] for name in SHARED}, self.names())
         self.assertEqual(sum(user.sent for user in users), THREADS * REQUESTS)
+
+    def test_a_server_that_is_shut_keeps_out_of_it(self) -> None:
+        other = ProcessServer(self.kind, grace=5)
+        self.addCleanup(other.stop)
+        other.open("another test")
+        other.shut()
+        self.open()
+        for number in range(10):
+            client = self.client_of_server()
+            self.assertEqual(client.get(self.url(f"create/{number}/")), "1")
+            client.close()  # so that the next request has a thread of its own
+        self.assertEqual(self.names(), set("0123456789"))
 
 
 globals().update(for_each_server(LoadContract, files=True))
