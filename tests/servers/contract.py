@@ -6,6 +6,8 @@ import gc
 import http.client
 import os
 import shutil
+import socket
+import struct
 import tempfile
 import threading
 import unittest
@@ -56,6 +58,12 @@ class Client:
 
     def answer(self) -> http.client.HTTPResponse:
         return self._connection.getresponse()
+
+    def reset(self) -> None:
+        """Leave in a way that the server cannot write to."""
+        connection: Any = self._connection.sock
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def close(self) -> None:
         self._connection.close()

@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from contextlib import closing
 from typing import Any
+from unittest import mock
 
 from django.db import connections
 from django.test import SimpleTestCase
@@ -135,6 +137,25 @@ class ServingContract(ServerContract):
 
     def test_a_body_in_parts(self) -> None:
         self.assertEqual(self.open().get("/short/"), "one\ntwo\n")
+
+    def test_nothing_is_open_when_a_client_has_left(self) -> None:
+        client = self.open()
+        client.send("/wait/x/")
+        self.assertTrue(self.signals.reached.wait(30))
+        client.reset()
+        left: list[Any] = []
+        with (
+            mock.patch.object(
+                sys, "unraisablehook", lambda each: left.append(str(each.exc_value))
+            ),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("error", ResourceWarning)
+            self.signals.proceed.set()
+            self.server.shut(grace=30)
+            self.server.stop()
+            gc.collect()
+        self.assertEqual(left, [])
 
     def test_requests_in_flight_are_waited_for(self) -> None:
         client, other = self.open(), self.client_of_server()
