@@ -99,6 +99,7 @@ class Serving:
 
     def _announce(self) -> None:
         integration, offer = self._integration, self._offer
+        offer.told(integration.url)  # first: who reads that it is ready may end it at once
         if offer.command:
             if integration.wanted.verbosity >= 1:
                 self._errors.write(f"{integration.url}/ is ready: {offer.command}\n")
@@ -107,7 +108,6 @@ class Serving:
             self._say(f"{integration.url}/ is ready; Ctrl-C ends it.")
             if offer.token:
                 self._say(f"Control API: {integration.url}/__sane__/ token {offer.token}")
-        offer.told(integration.url)
 
     def _say(self, line: str) -> None:
         self._output.write(f"{line}\n")
