@@ -191,9 +191,12 @@ class TriggersContract(contract.PostgreSQLContract):
         self.operations.rewind("base")
 
 
-def new_role(purpose: str) -> str:
-    """Return the name of a role for one class: classes run side by side."""
-    return f"sane_{purpose}_{secrets.token_hex(4)}"
+def new_role(test_class: type[unittest.TestCase], purpose: str, privileges: str) -> str:
+    """Make a role for one class, which no class beside it has; return its name."""
+    role = f"sane_{purpose}_{secrets.token_hex(4)}"
+    Database().administrate(f"CREATE ROLE {role} {privileges}")
+    test_class.addClassCleanup(Database().administrate, f"DROP ROLE {role}")
+    return role
 
 
 @without_single_changes
@@ -208,9 +211,7 @@ class OwnerContract(contract.PostgreSQLContract):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.role = new_role("owner")
-        Database().administrate(f"CREATE ROLE {cls.role} LOGIN CREATEDB")
-        cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
+        cls.role = new_role(cls, "owner", "LOGIN CREATEDB")
 
     @classmethod
     def make(cls) -> Database:
@@ -238,9 +239,7 @@ class NonOwnerContract(Restricted, contract.PostgreSQLContract):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.role = new_role("writer")
-        Database().administrate(f"CREATE ROLE {cls.role} LOGIN")
-        cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
+        cls.role = new_role(cls, "writer", "LOGIN")
 
     @classmethod
     def make(cls) -> Database:
@@ -746,9 +745,7 @@ class RestrictedCase(PostgreSQLCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.role = new_role("restricted")
-        Database().administrate(f"CREATE ROLE {cls.role} LOGIN")
-        cls.addClassCleanup(Database().administrate, f"DROP ROLE {cls.role}")
+        cls.role = new_role(cls, "restricted", "LOGIN")
 
 
 class RestrictedTests(RestrictedCase):
